@@ -1,0 +1,150 @@
+"""The words of the toybox: what things and attributes are called in English and German."""
+
+from __future__ import annotations
+
+# Singular names of each thing; no name is shared by two things. "a|b" gives an irregular plural.
+NAMES: dict[str, tuple[str, ...]] = {
+    "bell": ("bell", "handbell", "brass bell"),
+    "bird": ("bird", "songbird", "sparrow"),
+    "bee": ("bee", "honeybee", "bumblebee"),
+    "ball": ("ball", "rubber ball", "bouncing ball"),
+    "boat": ("boat", "ship", "steamboat"),
+    "bicycle": ("bicycle", "bike", "push-bike"),
+    "balloon": ("balloon", "toy balloon", "party balloon"),
+    "camera": ("camera", "photo camera", "snapshot camera"),
+    "car": ("car", "automobile", "motor car"),
+    "cat": ("cat", "house cat", "pussycat"),
+    "clock": ("clock", "alarm clock", "ticking clock"),
+    "cow": ("cow", "dairy cow", "milk cow"),
+    "cricket": ("cricket", "field cricket", "chirping cricket"),
+    "dog": ("dog", "hound", "barking dog"),
+    "door": ("door", "creaky door", "wooden door"),
+    "drum": ("drum", "snare drum", "bongo drum"),
+    "duck": ("duck", "mallard", "quacking duck"),
+    "fan": ("fan", "electric fan", "ventilator"),
+    "fire": ("fire", "campfire", "bonfire"),
+    "firework": ("firework", "firecracker", "skyrocket"),
+    "flute": ("flute", "recorder", "wooden flute"),
+    "frog": ("frog", "toad", "croaking frog"),
+    "glass": ("glass|glasses", "wine glass|wine glasses", "goblet"),
+    "guitar": ("guitar", "acoustic guitar", "six-string guitar"),
+    "hammer": ("hammer", "claw hammer", "mallet"),
+    "helicopter": ("helicopter", "chopper", "whirlybird"),
+    "horse": ("horse", "steed", "galloping horse"),
+    "kettle": ("kettle", "tea kettle", "teakettle"),
+    "keyboard": ("keyboard", "computer keyboard", "typing keyboard"),
+    "owl": ("owl", "hooting owl", "barn owl"),
+    "phone": ("phone", "telephone", "ringing phone"),
+    "piano": ("piano", "grand piano", "upright piano"),
+    "pig": ("pig", "farm pig", "hog"),
+    "plane": ("plane", "aeroplane", "airplane"),
+    "rain": ("rain cloud", "rain shower", "downpour"),
+    "robot": ("robot", "android", "mechanical man|mechanical men"),
+    "saw": ("saw", "handsaw", "wood saw"),
+    "sheep": ("sheep|sheep", "ram", "woolly sheep|woolly sheep"),
+    "siren": ("siren", "warning siren", "police siren"),
+    "snake": ("snake", "serpent", "viper"),
+    "tap": ("tap", "dripping tap", "faucet"),
+    "thunder": ("clap of thunder|claps of thunder", "thunderstorm", "thunder cloud"),
+    "train": ("train", "locomotive", "steam train"),
+    "trumpet": ("trumpet", "bugle", "cornet"),
+    "violin": ("violin", "fiddle", "concert violin"),
+    "wave": ("wave", "ocean wave", "breaking wave"),
+    "whistle": ("whistle", "referee whistle", "pea whistle"),
+    "wolf": ("wolf|wolves", "lone wolf|lone wolves", "howling wolf|howling wolves"),
+}  # fmt: skip
+
+COUNT_WORDS: dict[int, tuple[str, ...]] = {
+    1: ("a", "a", "a", "one", "a single", "1"),
+    2: ("two", "two", "2", "a pair of", "a couple of"),
+    3: ("three", "three", "3", "a trio of"),
+    4: ("four", "four", "4", "a quartet of"),
+}
+SIZE_WORDS: dict[str, tuple[str, ...]] = {
+    "small": ("small", "tiny", "little", "wee", "high-pitched"),
+    "medium": ("", "", "", "medium-sized", "mid-sized"),
+    "large": ("large", "big", "huge", "enormous", "deep-sounding", "low-pitched"),
+}
+SIDE_WORDS: dict[str, tuple[str, ...]] = {
+    "left": ("on the left", "to the left", "to the left-hand side", "on the left side", "at left"),
+    "middle": ("", "", "in the middle", "in the centre", "straight ahead"),
+    "right": ("on the right", "to the right", "to the right-hand side", "on the right side", "at right"),
+}
+DISTANCE_WORDS: dict[str, tuple[str, ...]] = {
+    "near": ("", "", "close by", "nearby", "up close"),
+    "far": ("far away", "in the distance", "far off", "a long way off"),
+}
+COLOUR_WORDS: dict[str, tuple[str, ...]] = {
+    "red": ("red", "red", "crimson", "scarlet"),
+    "orange": ("orange", "orange", "tangerine"),
+    "yellow": ("yellow", "yellow", "lemon-yellow"),
+    "green": ("green", "green", "emerald"),
+    "blue": ("blue", "blue", "azure"),
+    "purple": ("purple", "purple", "violet"),
+    "pink": ("pink", "pink", "rose-pink"),
+    "brown": ("brown", "brown", "chestnut"),
+    "grey": ("grey", "gray"),
+    "black": ("black", "black", "jet-black"),
+}
+
+# German: gender, singular, plural (nominative). The sentences use no other case.
+GERMAN_NAMES: dict[str, tuple[str, str, str]] = {
+    "bell": ("f", "Glocke", "Glocken"),
+    "bird": ("m", "Vogel", "Vögel"),
+    "bee": ("f", "Biene", "Bienen"),
+    "ball": ("m", "Ball", "Bälle"),
+    "boat": ("n", "Boot", "Boote"),
+    "bicycle": ("n", "Fahrrad", "Fahrräder"),
+    "balloon": ("m", "Luftballon", "Luftballons"),
+    "camera": ("f", "Kamera", "Kameras"),
+    "car": ("n", "Auto", "Autos"),
+    "cat": ("f", "Katze", "Katzen"),
+    "clock": ("f", "Uhr", "Uhren"),
+    "cow": ("f", "Kuh", "Kühe"),
+    "cricket": ("f", "Grille", "Grillen"),
+    "dog": ("m", "Hund", "Hunde"),
+    "door": ("f", "Tür", "Türen"),
+    "drum": ("f", "Trommel", "Trommeln"),
+    "duck": ("f", "Ente", "Enten"),
+    "fan": ("m", "Ventilator", "Ventilatoren"),
+    "fire": ("n", "Feuer", "Feuer"),
+    "firework": ("f", "Feuerwerksrakete", "Feuerwerksraketen"),
+    "flute": ("f", "Flöte", "Flöten"),
+    "frog": ("m", "Frosch", "Frösche"),
+    "glass": ("n", "Glas", "Gläser"),
+    "guitar": ("f", "Gitarre", "Gitarren"),
+    "hammer": ("m", "Hammer", "Hämmer"),
+    "helicopter": ("m", "Hubschrauber", "Hubschrauber"),
+    "horse": ("n", "Pferd", "Pferde"),
+    "kettle": ("m", "Wasserkessel", "Wasserkessel"),
+    "keyboard": ("f", "Tastatur", "Tastaturen"),
+    "owl": ("f", "Eule", "Eulen"),
+    "phone": ("n", "Telefon", "Telefone"),
+    "piano": ("n", "Klavier", "Klaviere"),
+    "pig": ("n", "Schwein", "Schweine"),
+    "plane": ("n", "Flugzeug", "Flugzeuge"),
+    "rain": ("f", "Regenwolke", "Regenwolken"),
+    "robot": ("m", "Roboter", "Roboter"),
+    "saw": ("f", "Säge", "Sägen"),
+    "sheep": ("n", "Schaf", "Schafe"),
+    "siren": ("f", "Sirene", "Sirenen"),
+    "snake": ("f", "Schlange", "Schlangen"),
+    "tap": ("m", "Wasserhahn", "Wasserhähne"),
+    "thunder": ("f", "Gewitterwolke", "Gewitterwolken"),
+    "train": ("m", "Zug", "Züge"),
+    "trumpet": ("f", "Trompete", "Trompeten"),
+    "violin": ("f", "Geige", "Geigen"),
+    "wave": ("f", "Welle", "Wellen"),
+    "whistle": ("f", "Trillerpfeife", "Trillerpfeifen"),
+    "wolf": ("m", "Wolf", "Wölfe"),
+}  # fmt: skip
+GERMAN_COUNTS = {2: "zwei", 3: "drei", 4: "vier"}
+GERMAN_SIZES = {"small": ("klein", "winzig"), "medium": ("", "mittelgroß"), "large": ("groß", "riesig")}
+GERMAN_SIDES = {"left": ("links", "auf der linken Seite"), "middle": ("", "in der Mitte"),
+                "right": ("rechts", "auf der rechten Seite")}  # fmt: skip
+GERMAN_DISTANCES = {"near": ("", "ganz nah"), "far": ("weit weg", "in der Ferne")}
+GERMAN_COLOURS = {
+    "red": "rot", "orange": "orangefarben", "yellow": "gelb", "green": "grün", "blue": "blau", "purple": "violett",
+    "pink": "pinkfarben", "brown": "braun", "grey": "grau", "black": "schwarz",
+}  # fmt: skip
+GERMAN_ENDINGS = {"m": "er", "f": "e", "n": "es"}  # ein roter Hund, eine rote Glocke, ein rotes Auto
