@@ -1,0 +1,1 @@
+"""The edges: command line, HTTP service and its page."""

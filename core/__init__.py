@@ -1,0 +1,1 @@
+"""The vocabulary: modalities, media, vectors, towers, spaces, settings, errors."""

@@ -1,0 +1,55 @@
+"""The shapes that media take between the file and the tower."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Upright sRGB pixels."""
+
+    pixels: NDArray[np.uint8]  # (height, width, 3)
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Samples in [-1, 1] at the file's own rate and channels."""
+
+    samples: NDArray[np.float32]  # (frames, channels)
+    rate: int  # frames a second
+
+
+@dataclass(frozen=True)
+class Words:
+    text: str
+
+
+Media: TypeAlias = Picture | Sound | Words
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where in its item a point comes from, so that a hit can say where."""
+
+    start: float
+    end: float
+    unit: Literal["seconds", "characters"]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What becomes one point: an array as the tower wants it, and where it came from (none: the whole item)."""
+
+    data: NDArray[Any]  # numbers only; a text travels as its UTF-8 bytes (uint8)
+    span: Span | None = None
+
+
+# A preparation is a torch-free module-level function, named "package.module:function", so that a worker process
+# can find it by name; it cuts media into windows or passages and shapes each for its tower.
+Preparation: TypeAlias = Callable[[Media], list[Piece]]

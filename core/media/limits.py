@@ -1,0 +1,15 @@
+"""How much hostile media may ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    max_file_bytes: int = 256 * 2**20
+    max_pixels: int = 50_000_000
+    max_seconds: float = 600.0
+    max_text_bytes: int = 2**20
+    decode_seconds: float = 60.0  # wall clock for one item in a worker
+    worker_bytes: int = 2 * 2**30  # address space of a decoding worker

@@ -1,0 +1,78 @@
+"""A space: towers and heads under one name and one fingerprint; where all modalities can be compared."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+
+import numpy as np
+
+from hearsee.core.encoders import Encoder
+from hearsee.core.encoders.hash import HashEncoder
+from hearsee.core.errors import BadInput, NotFound
+from hearsee.core.modality import Modality
+from hearsee.core.vectors import Vectors, unit
+
+
+@dataclass(frozen=True)
+class Head:
+    """The trained map from a tower's backbone vectors into the shared space; identity where there is no matrix."""
+
+    matrix: Vectors | None = None  # (backbone dim, shared dim)
+
+    @property
+    def fingerprint(self) -> str:
+        return "identity" if self.matrix is None else hashlib.sha256(self.matrix.tobytes()).hexdigest()
+
+    def apply(self, rows: Vectors) -> Vectors:
+        return rows if self.matrix is None else rows @ self.matrix  # (rows, backbone) · (backbone, dim)
+
+
+@dataclass(frozen=True)
+class Space:
+    name: str
+    dim: int
+    towers: Mapping[Modality, Encoder]
+    heads: Mapping[Modality, Head] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        parts = [f"{self.dim}"]
+        parts += [f"{m} {self.towers[m].contract.fingerprint} {self.head(m).fingerprint}" for m in sorted(self.towers)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def tower(self, modality: Modality) -> Encoder:
+        if modality not in self.towers:
+            known = ", ".join(sorted(self.towers))
+            raise BadInput(f"space {self.name!r} has no tower for {modality}: it encodes {known}")
+        return self.towers[modality]
+
+    def head(self, modality: Modality) -> Head:
+        return self.heads.get(modality, Head())
+
+    def project(self, modality: Modality, backbone: Vectors) -> Vectors:
+        """Carry backbone vectors into the shared space, as unit rows."""
+        if not len(backbone):
+            return np.empty((0, self.dim), np.float32)
+        return unit(self.head(modality).apply(np.asarray(backbone, np.float32)), f"{modality} vectors")
+
+
+def hash_space() -> Space:
+    return Space("hash", 16, {modality: HashEncoder(modality) for modality in Modality})
+
+
+def space_names() -> list[str]:
+    return sorted({"hash", *(entry.name for entry in entry_points(group="hearsee.spaces"))})
+
+
+def load_space(name: str) -> Space:
+    """Find a space by name; no weights are read into memory until something is encoded."""
+    if name == "hash":
+        return hash_space()
+    for entry in entry_points(group="hearsee.spaces"):
+        if entry.name == name:
+            space: Space = entry.load()()
+            return space
+    raise NotFound(f"no space is named {name!r}: known are {', '.join(space_names())}")

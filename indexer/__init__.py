@@ -1,0 +1,1 @@
+"""Builds what search reads: corpus readers, ingest, segments, catalog, shards, training."""

@@ -1,0 +1,1 @@
+"""Answers: query, filter, fusion, plan, hits, evaluation."""
