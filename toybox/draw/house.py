@@ -79,23 +79,25 @@ def fan(pen: Pen) -> None:
 
 
 def glass(pen: Pen) -> None:
-    level = -0.3 + 0.16 * pen.vary[0]
-    pen.limb([(0, 0.2), (0, 0.8)], 0.11, "metal")
-    pen.ellipse(0, 0.82, 0.44, 0.1, "metal")
-    pen.blob(
-        [(-0.48, -0.9), (-0.56, -0.36), (-0.36, 0.12), (0, 0.28), (0.36, 0.12), (0.56, -0.36), (0.48, -0.9)], "white"
-    )
-    pen.blob([(-0.5, level), (-0.46, -0.1), (-0.28, 0.12), (0, 0.22), (0.28, 0.12), (0.46, -0.1), (0.5, level)])
-    pen.ellipse(0, level, 0.5, 0.1, "light")
-    pen.arc(0, -0.9, 0.46, 0.07, 0, 360, 0.05)
+    level = -0.5 + 0.12 * pen.vary[0]
+    pen.limb([(0, 0.2), (0, 0.8)], 0.13)
+    pen.ellipse(0, 0.82, 0.46, 0.11)
+    pen.blob([(-0.5, -0.9), (-0.6, -0.4), (-0.4, 0.12), (0, 0.3), (0.4, 0.12), (0.6, -0.4), (0.5, -0.9)], "white")
+    pen.blob([(-0.56, level), (-0.52, -0.16), (-0.32, 0.14), (0, 0.26), (0.32, 0.14), (0.52, -0.16), (0.56, level)])
+    pen.ellipse(0, level, 0.55, 0.11, "light")
+    pen.arc(0, -0.9, 0.48, 0.07, 0, 360, 0.05)
+    pen.line([(-0.36, -0.24), (-0.26, 0.0)], 0.08, "light")
 
 
 def hammer(pen: Pen) -> None:
-    pen.limb([(-0.5, 0.86), (0.1, -0.5)], 0.2)
-    pen.limb([(-0.5, 0.86), (-0.34, 0.5)], 0.24, "shade")
-    pen.poly([(-0.42, -0.74), (0.36, -0.4), (0.26, -0.16), (-0.5, -0.5)], "metal")
-    pen.poly([(0.34, -0.44), (0.68, -0.36), (0.94, -0.06), (0.6, -0.12), (0.26, -0.14)], "metal")
-    pen.poly([(-0.44, -0.86), (-0.32, -0.8), (-0.52, -0.36), (-0.64, -0.42)], "smoke")
+    pen.limb([(-0.46, 0.88), (0.12, -0.5)], 0.24)
+    pen.limb([(-0.46, 0.88), (-0.26, 0.4)], 0.3)
+    for x, y in ((-0.4, 0.7), (-0.33, 0.54)):
+        pen.line([(x - 0.12, y - 0.05), (x + 0.12, y + 0.05)], 0.05)
+    pen.poly([(-0.36, -0.84), (0.42, -0.5), (0.3, -0.18), (-0.48, -0.52)], "metal")
+    claw = 0.06 * pen.vary[0]
+    pen.poly([(0.38, -0.52), (0.74, -0.42), (0.96, -0.04 + claw), (0.62, -0.16), (0.28, -0.18)], "metal")
+    pen.poly([(-0.36, -0.96), (-0.2, -0.88), (-0.48, -0.3), (-0.64, -0.38)], "smoke")
 
 
 def kettle(pen: Pen) -> None:
@@ -152,30 +154,45 @@ def phone(pen: Pen) -> None:
 
 
 def robot(pen: Pen) -> None:
-    wave = 0.3 * pen.vary[0]
-    pen.line([(0, -0.6), (0, -0.86)], 0.07)
-    pen.circle(0, -0.86, 0.09, "white")
-    pen.limb([(-0.46, 0.06), (-0.8, 0.3 - wave)], 0.13, "metal")
-    pen.limb([(0.46, 0.06), (0.8, 0.3 + wave)], 0.13, "metal")
-    pen.box(-0.34, 0.5, -0.1, 0.9, "metal")
-    pen.box(0.1, 0.5, 0.34, 0.9, "metal")
-    pen.box(-0.46, -0.06, 0.46, 0.58, "body", 0.06)
-    pen.box(-0.4, -0.68, 0.4, -0.12, "body", 0.08)
+    swing = 0.22 * pen.vary[0]
+    pen.line([(0, -0.66), (0, -0.86)], 0.08)
+    pen.circle(0, -0.86, 0.1, "white")
     for side in (-1, 1):
-        pen.circle(0.19 * side, -0.46, 0.12, "white")
-        pen.dot(0.19 * side, -0.46, 0.06, None, "night")
-        pen.circle(0.84 * side, 0.32 + side * wave, 0.12)
-    pen.patch(-0.22, -0.28, 0.22, -0.2, "white")
-    pen.box(-0.26, 0.1, 0.26, 0.4, "white")
-    pen.dot(-0.12, 0.25, 0.07, None, "night")
-    pen.dot(0.12, 0.25, 0.07, None, "smoke")
+        hand = 0.34 + side * swing
+        pen.limb([(0.46 * side, 0.06), (0.74 * side, hand)], 0.14, "metal")
+        pen.circle(0.78 * side, hand, 0.15)
+        pen.box(min(0.08 * side, 0.4 * side), 0.5, max(0.08 * side, 0.4 * side), 0.9, "metal")
+        pen.box(min(0.46 * side, 0.64 * side), -0.52, max(0.46 * side, 0.64 * side), -0.3, "metal")
+    pen.box(-0.5, -0.04, 0.5, 0.62, "body", 0.06)
+    pen.box(-0.5, -0.72, 0.5, -0.1, "body", 0.1)
+    for side in (-1, 1):
+        pen.dot(0.23 * side, -0.48, 0.15, None, "white")
+        pen.dot(0.23 * side, -0.48, 0.07, None, "night")
+    pen.patch(-0.26, -0.26, 0.26, -0.17, "white")
+    pen.box(-0.28, 0.12, 0.28, 0.44, "white")
+    pen.dot(-0.12, 0.28, 0.08, None, "night")
+    pen.dot(0.12, 0.28, 0.08, None, "smoke")
 
 
 def saw(pen: Pen) -> None:
-    teeth = [(0.94 - 0.16 * tooth, (0.28 if tooth % 2 else 0.44) + 0.01 * tooth) for tooth in range(8)]
-    pen.poly([(-0.2, -0.3), (0.94, 0.08), *teeth, (-0.28, 0.44)], "metal")
-    pen.blob([(-0.16, -0.42), (-0.14, 0.56), (-0.5, 0.6), (-0.9, 0.44), (-0.94, -0.14), (-0.66, -0.42)])
-    pen.ellipse(-0.54, 0.08, 0.2, 0.25 + 0.03 * pen.vary[0], "white")
+    teeth = [(0.96 - 0.14 * tooth, (0.3 if tooth % 2 else 0.5) + 0.012 * tooth) for tooth in range(8)]
+    pen.poly([(-0.3, -0.44), (0.96, 0.06), *teeth, (-0.3, 0.56)], "metal")
+    pen.line([(-0.1, -0.2), (0.8, 0.14)], 0.04, "white")
+    pen.blob(
+        [
+            (-0.26, -0.5),
+            (-0.2, 0.0),
+            (-0.26, 0.62),
+            (-0.56, 0.66),
+            (-0.92, 0.46),
+            (-0.86, 0.1),
+            (-0.96, -0.26),
+            (-0.66, -0.5),
+        ]
+    )
+    pen.ellipse(-0.56, 0.08, 0.18, 0.26 + 0.03 * pen.vary[0], "white")
+    pen.dot(-0.32, -0.3, 0.05)
+    pen.dot(-0.32, 0.46, 0.05)
 
 
 def siren(pen: Pen) -> None:

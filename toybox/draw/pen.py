@@ -1,4 +1,4 @@
-"""A pen that draws a thing's shapes in the thing's own coordinates: -1 to 1 on both axes, y down, standing on y = 0.9."""
+"""A pen that draws a thing in its own coordinates: -1 to 1 on both axes, y down, standing on y = 0.9."""
 
 from __future__ import annotations
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from hearsee.toybox.draw.background import SIDE, Backdrop, backdrop
+from hearsee.toybox.draw.background import SIDE, Backdrop, backdrop, cast_shadow
 from hearsee.toybox.draw.palette import palette
 from hearsee.toybox.draw.pen import Pen
 from hearsee.toybox.draw.things import DRAWINGS
 from hearsee.toybox.scene import Scene
 
-# Pixels from edge to edge of one thing alone and near. Four of the largest must fit on one side, so more are drawn smaller.
-EXTENTS = {"small": 25.5, "medium": 35.0, "large": 48.0}
-CROWDING = {1: 1.0, 2: 0.74, 3: 0.62, 4: 0.59}
+# Pixels from edge to edge of one thing alone and near; several are drawn smaller, so that four fit on one side.
+EXTENTS = {"small": 26.0, "medium": 35.5, "large": 48.0}
+CROWDING = {1: 1.0, 2: 0.74, 3: 0.62, 4: 0.595}
 FAR_SHRINKS = 0.72
 CENTRES = {"left": 0.24, "middle": 0.5, "right": 0.76}  # of the picture's width
 ROW_REACH = 0.56  # of the picture's width; a wider row would not lie on one side
@@ -53,10 +53,8 @@ def picture(scene: Scene, rng: np.random.Generator) -> Image.Image:
     sprite, reduction = _sprite(scene, extent, back, u[17:32])
     spots = _spots(scene, extent, back.horizon, u[32:40])
     if near:
-        draw = ImageDraw.Draw(back.image)
         for x, y in spots:
-            wide, foot = extent * 0.42, y + extent * 0.45
-            draw.ellipse((x - wide, foot - extent * 0.07, x + wide, foot + extent * 0.09), back.shadow)
+            cast_shadow(back, x, y + extent * 0.46, extent)
     for spot, turn, flip in zip(spots, u[40:48], u[48:56], strict=False):
         _place(back.image, sprite, reduction, spot, 14 * (turn - 0.5), flip > 0.5)
     return back.image
@@ -89,7 +87,7 @@ def _spots(scene: Scene, extent: float, horizon: int, u: Sequence[float]) -> lis
     if scene.distance == "near":
         floor = SIDE - 3 - 6 * u[3]
     else:
-        floor = max(horizon + 4 + 5 * u[3], extent * 0.5 - min(ys) + half)
+        floor = max(horizon + 6 + 6 * u[3], extent * 0.5 - min(ys) + half)
     floor -= extent * 0.48
     wobble = 0.05 * extent
     return [(centre + x, floor + y - wobble * u[4 + place]) for place, (x, y) in enumerate(zip(xs, ys, strict=True))]
