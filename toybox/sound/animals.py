@@ -43,16 +43,18 @@ def bird(voice: Voice) -> Samples:
     bend = np.float32(voice.dial(2, 0.28, 0.42))
     pitch = np.float32(top) * (1.0 - bend * np.abs(inside * 2.0 - np.float32(voice.dial(3, 0.7, 1.1))))
     level = np.maximum(np.sin(np.float32(np.pi) * np.minimum(inside * 1.25, 1.0)), 0.0)
-    return sine(cycles(pitch)) * level * swell(n, 0.005, 0.03, 0.29)
+    wave: Samples = sine(cycles(pitch)) * level * swell(n, 0.005, 0.03, 0.29)
+    return wave
 
 
 def cricket(voice: Voice) -> Samples:
     """A very high, pure tone in quick, even pulses."""
     n = voice.frames
-    turns = steady(n, voice.dial(0, 26.0, 32.0))
+    turns = steady(n, voice.dial(0, 19.0, 23.0))
     level = np.maximum(np.sin(np.float32(2 * np.pi) * turns), 0.0)
     tone = steady(n, voice.hz(4100, 1))
-    return (sine(tone) + np.float32(0.15) * sine(tone * np.float32(1.02))) * level * swell(n, 0.06, 0.04, 0.28)
+    wave: Samples = (sine(tone) + np.float32(0.15) * sine(tone * np.float32(1.02))) * level * swell(n, 0.06, 0.04, 0.28)
+    return wave
 
 
 def bee(voice: Voice) -> Samples:
@@ -131,7 +133,8 @@ def owl(voice: Voice) -> Samples:
     turns = cycles(pitch)
     hoot = sine(turns) + np.float32(voice.dial(1, 0.06, 0.14)) * sine(turns * np.float32(2.0))
     breath = band(n, 0.8 * f, 1.6 * f, voice.dials[12]) * np.float32(0.05)
-    return (hoot + breath) * level * swell(n, 0.01, 0.1)
+    wave: Samples = (hoot + breath) * level * swell(n, 0.01, 0.1)
+    return wave
 
 
 def pig(voice: Voice) -> Samples:

@@ -21,7 +21,7 @@ from hearsee.toybox.sound.tone import (
     table,
     wobble,
 )
-from hearsee.toybox.sound.voice import Samples, Voice
+from hearsee.toybox.sound.voice import RATE, Samples, Voice
 
 
 def ball(voice: Voice) -> Samples:
@@ -50,7 +50,7 @@ def clock(voice: Voice) -> Samples:
     gap = voice.dial(2, 0.1, 0.12)
     knock = ring(n, voice.hz(2500, 0), ((1.0, 1.0, last), (1.63, 0.6, 0.6 * last), (0.41, 0.5, 1.6 * last)))
     tock = ring(n, voice.hz(1850, 0), ((1.0, 1.0, last), (1.63, 0.4, 0.6 * last), (0.41, 0.7, 1.6 * last)))
-    start = int(gap * 16_000)
+    start = int(gap * RATE)
     out = knock * hit(n, 0.0, 9.0, 0.0005)
     out[start:] += np.float32(0.9) * tock[: n - start]
     return out
@@ -62,9 +62,9 @@ def door(voice: Voice) -> Samples:
     shut = voice.dial(1, 0.18, 0.21)
     rate = curve(n, (0.0, voice.hz(190, 0)), (0.4, voice.hz(120, 0)), (1.0, voice.hz(85, 0)))
     hinge = croak(cycles(rate), rate, ((820 * p, 90 * p, 1.0), (1500 * p, 120 * p, 0.9), (2700 * p, 200 * p, 0.4)))
-    thud = ring(n, 95 * p, ((1.0, 1.0, 0.035), (1.7, 0.7, 0.025), (2.9, 0.5, 0.015)))
+    thud = ring(n, 130 * p, ((1.0, 1.0, 0.035), (1.7, 0.7, 0.025), (2.9, 0.5, 0.015)))
     out = np.float32(0.5) * hinge * swell(n, 0.05, 0.05, shut - 0.01)
-    start = int(shut * 16_000)
+    start = int(shut * RATE)
     out[start:] += thud[: n - start]
     return out + np.float32(0.12) * burst(n, shut, 0.01, 150 * p, 900 * p, voice.dials[12])
 
@@ -97,7 +97,7 @@ def kettle(voice: Voice) -> Samples:
     """Steam: a reedy whistle that climbs out of a hiss."""
     n, f = voice.frames, voice.hz(1550, 0)
     pitch = curve(n, (0.0, 0.72 * f), (0.55, f), (1.0, voice.dial(1, 1.02, 1.08) * f))
-    tone = play(table([1.0, 0.5, 0.22]), cycles(pitch)) * curve(n, (0.0, 0.1), (0.5, 1.0), (1.0, 1.0))
+    tone = play(table([1.0, 0.5, 0.22], 1.08 * f), cycles(pitch)) * curve(n, (0.0, 0.1), (0.5, 1.0), (1.0, 1.0))
     steam = band(n, 2200 * voice.pitch, 5500 * voice.pitch, voice.dials[12])
     return (tone + np.float32(voice.dial(2, 0.3, 0.45)) * steam) * swell(n, 0.03, 0.05)
 
@@ -118,11 +118,11 @@ def keyboard(voice: Voice) -> Samples:
 def phone(voice: Voice) -> Samples:
     """An electronic ring: two tones that take turns, fast."""
     n, f = voice.frames, voice.hz(980, 0)
-    rate = voice.dial(1, 21.0, 25.0)
+    rate = voice.dial(1, 15.0, 18.0)
     turn = np.sign(sine(steady(n, rate)))
     pitch = np.float32(f) * (1.0 + np.float32(0.12) * turn)
     return (
-        play(table([1.0, 0.15, 0.4, 0.1, 0.12]), cycles(pitch))
+        play(table([1.0, 0.15, 0.4, 0.1, 0.12], 1.12 * f), cycles(pitch))
         * wobble(n, 2 * rate, 0.25)
         * swell(n, 0.006, 0.02, 0.28)
     )
@@ -138,4 +138,5 @@ def saw(voice: Voice) -> Samples:
         swell(n, 0.2, 0.06, 0.28) - swell(n, 0.001, 0.05, 0.16), 0
     )
     wood = play(table(harmonics(330 * p, (), 1.0)), steady(n, voice.hz(330, 0))) * swell(n, 0.04, 0.06, 0.28)
-    return rasp * (to + np.float32(voice.dial(1, 0.8, 1.0)) * fro) + np.float32(0.12) * wood
+    wave: Samples = rasp * (to + np.float32(voice.dial(1, 0.8, 1.0)) * fro) + np.float32(0.12) * wood
+    return wave

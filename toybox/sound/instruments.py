@@ -57,7 +57,8 @@ def drum(voice: Voice) -> Samples:
     turns = cycles(pitch)
     skin = sine(turns) * hit(n, 0.0, 0.075) + np.float32(0.4) * sine(turns * np.float32(1.59)) * hit(n, 0.0, 0.045)
     skin += np.float32(0.2) * sine(turns * np.float32(2.3)) * hit(n, 0.0, 0.03)
-    return skin + np.float32(voice.dial(2, 0.1, 0.2)) * burst(n, 0.0, 0.012, f * 3, f * 16, voice.dials[12])
+    wave: Samples = skin + np.float32(voice.dial(2, 0.1, 0.2)) * burst(n, 0.0, 0.012, f * 3, f * 16, voice.dials[12])
+    return wave
 
 
 def guitar(voice: Voice) -> Samples:
@@ -103,7 +104,8 @@ def trumpet(voice: Voice) -> Samples:
     soft = play(table([1.0, 0.6, 0.3, 0.1]), turns)
     blare = play(table(harmonics(f, ((1300 * p, 600 * p, 1.0), (2300 * p, 800 * p, 0.5)), 0.1, 0.08)), turns)
     push = curve(n, (0.0, 0.0), (0.12, 1.0), (0.5, voice.dial(1, 0.6, 0.8)), (1.0, 0.45))
-    return (soft * (1.0 - push) + blare * push) * swell(n, 0.02, 0.05)
+    wave: Samples = (soft * (1.0 - push) + blare * push) * swell(n, 0.02, 0.05)
+    return wave
 
 
 def whistle(voice: Voice) -> Samples:
@@ -113,7 +115,8 @@ def whistle(voice: Voice) -> Samples:
     turns = cycles(np.float32(f) * wobble(n, rate, 0.045, start))
     tone = sine(turns) + np.float32(0.5) * sine(turns * np.float32(1.13))
     air = band(n, 0.9 * f, 2.0 * f, voice.dials[12]) * np.float32(0.18)
-    return (tone + air) * wobble(n, rate, 0.4, start) * swell(n, 0.015, 0.03)
+    wave: Samples = (tone + air) * wobble(n, rate, 0.4, start) * swell(n, 0.015, 0.03)
+    return wave
 
 
 def robot(voice: Voice) -> Samples:
@@ -123,4 +126,4 @@ def robot(voice: Voice) -> Samples:
     tune = np.asarray(tunes[int(voice.dials[1] * len(tunes))], dtype=np.float32)
     step = np.minimum((ramp(n) * np.float32(4.2)).astype(np.intp), 3)
     turns = cycles(tune[step] * np.float32(f))
-    return play(table([1.0, 0.0, 0.33, 0.0, 0.2, 0.0, 0.14, 0.0, 0.11]), turns) * swell(n, 0.006, 0.015, 0.285)
+    return play(table([1.0, 0.0, 0.33, 0.0, 0.2, 0.0, 0.14, 0.0, 0.11], 2.0 * f), turns) * swell(n, 0.006, 0.015, 0.285)

@@ -37,7 +37,7 @@ def shape(frames: int, low: float, high: float, steep: int = 2) -> Samples:
     place = _places(frames)
     below, above = np.float32(low) / place, place / np.float32(min(high, 7600.0))
     band = 1.0 / ((1.0 + below * below) * (1.0 + above * above))
-    return band if steep == 2 else band ** np.float32(steep / 2)
+    return np.asarray(band if steep == 2 else band ** np.float32(steep / 2), dtype=np.float32)
 
 
 def band(frames: int, low: float, high: float, pick: float, steep: int = 4) -> Samples:

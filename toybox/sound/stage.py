@@ -67,12 +67,14 @@ def _ending() -> Samples:
     left = STROKE / RATE - seconds(STROKE)
     fade = np.minimum(left / np.float32(0.02), 1.0).astype(np.float32)
     fade.setflags(write=False)
-    return fade
+    wave: Samples = fade
+    return wave
 
 
 def _faster(stroke: Samples, by: float) -> Samples:
     places = np.arange(STROKE, dtype=np.float32) * np.float32(1.0 + by)
-    return np.interp(places, np.arange(STROKE, dtype=np.float32), stroke, right=0.0).astype(np.float32)
+    wave: Samples = np.interp(places, np.arange(STROKE, dtype=np.float32), stroke, right=0.0).astype(np.float32)
+    return wave
 
 
 def _onsets(count: int, chances: Chances) -> list[int]:
@@ -90,7 +92,7 @@ def _heard(stroke: Samples, scene: Scene, chances: Chances) -> Ears:
     lean = LEANS[scene.side]
     difference_db = lean * chances.between(4, 8.5, 12.0) + chances.between(5, -0.6, 0.6)
     ratio = 10.0 ** (difference_db / 20.0)  # right against left
-    gain = LOUD * chances.between(6, 0.82, 1.0)
+    gain = LOUD * chances.between(6, 0.72, 1.0)
     left, right = gain * np.sqrt(2.0 / (1.0 + ratio * ratio)), gain * ratio * np.sqrt(2.0 / (1.0 + ratio * ratio))
     late = round(lean * chances.between(7, 5.0, 9.0))  # frames by which the left ear hears later
     if scene.distance == "near":
@@ -117,11 +119,12 @@ def _rooms() -> NDArray[np.complex64]:
     for room in range(ROOMS):
         fall = np.exp(-np.arange(TAIL) / (RATE * rng.uniform(0.05, 0.075))) * np.linspace(1.0, 0.0, TAIL)
         tails = rng.standard_normal((2, TAIL)) * fall
-        tails *= rng.uniform(0.45, 0.6) / np.sqrt(np.sum(tails**2, axis=1, keepdims=True))
         tails[:, : int(0.008 * RATE)] = 0.0  # the walls answer later
-        tails[:, 0] = 0.85
-        dull = 1.0 / np.sqrt(1.0 + (places / rng.uniform(1700.0, 2200.0)) ** 2)
-        rooms[room] = np.fft.rfft(tails, WET, axis=1) * dull
+        tails *= rng.uniform(0.4, 0.5) / np.sqrt(np.sum(tails**2, axis=1, keepdims=True))
+        # Two echoes of one low, steady tone would shift it to a side by chance: walls swallow the lows.
+        walls = np.fft.rfft(tails, WET, axis=1) * (places / np.hypot(places, 400.0)) ** 2
+        dull = 1.0 / np.hypot(1.0, places / rng.uniform(1700.0, 2200.0))
+        rooms[room] = (0.85 + walls) * dull
     rooms.setflags(write=False)
     return rooms
 

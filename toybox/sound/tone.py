@@ -30,7 +30,8 @@ def ramp(frames: int) -> Samples:
 def curve(frames: int, *points: tuple[float, float]) -> Samples:
     """Straight lines through (place in the stroke from 0 to 1, value)."""
     places, values = zip(*points, strict=True)
-    return np.interp(ramp(frames), places, values).astype(np.float32)
+    wave: Samples = np.interp(ramp(frames), places, values).astype(np.float32)
+    return wave
 
 
 def cycles(hz: Samples) -> Samples:
@@ -46,12 +47,14 @@ def steady(frames: int, hz: float) -> Samples:
 
 
 def sine(turns: Samples) -> Samples:
-    return np.sin(turns * TAU)
+    wave: Samples = np.sin(turns * TAU)
+    return wave
 
 
 def wobble(frames: int, rate_hz: float, depth: float, start: float = 0.0) -> Samples:
     """A factor around 1: vibrato for a frequency, tremolo for a level."""
-    return 1.0 + np.float32(depth) * np.sin(TAU * (steady(frames, rate_hz) + np.float32(start)))
+    wave: Samples = 1.0 + np.float32(depth) * np.sin(TAU * (steady(frames, rate_hz) + np.float32(start)))
+    return wave
 
 
 def harmonics(hz: float, formants: Formants, tilt: float = 1.0, floor: float = 0.02) -> Samples:
@@ -65,28 +68,29 @@ def harmonics(hz: float, formants: Formants, tilt: float = 1.0, floor: float = 0
     return shape / order ** np.float32(tilt)
 
 
-def table(levels: Samples | Sequence[float]) -> Samples:
-    """One cycle holding these harmonics, with phases spread so that it is not one sharp peak."""
-    heard = np.asarray(levels, dtype=np.float32)[: TABLE // 2 - 1]
+def table(levels: Samples | Sequence[float], highest: float = 20.0) -> Samples:
+    """One cycle holding these harmonics, with phases spread so that it is not one sharp peak.
+
+    It will be played no higher than `highest` Hz: harmonics that would then fold back are left out.
+    """
+    heard = np.asarray(levels, dtype=np.float32)[: max(1, int(0.98 * NYQUIST / highest))]
     order = np.arange(1, len(heard) + 1, dtype=np.float32)
     turned = np.zeros(TABLE // 2 + 1, dtype=np.complex64)
     turned[1 : len(heard) + 1] = heard * np.exp(1j * np.float32(np.pi) * order * order / np.float32(len(heard)))
-    wave = np.fft.irfft(turned, TABLE).astype(np.float32)
-    return wave / np.float32(np.sqrt(np.dot(wave, wave) / TABLE))
+    cycle: Samples = np.fft.irfft(turned, TABLE).astype(np.float32)
+    return cycle / np.float32(np.sqrt(np.dot(cycle, cycle) / TABLE))
 
 
-def play(wave: Samples, turns: Samples) -> Samples:
+def play(cycle: Samples, turns: Samples) -> Samples:
     """Read a table along a phase."""
-    return wave[(turns * np.float32(TABLE)).astype(np.int32) & (TABLE - 1)]
-
-
-def square(turns: Samples) -> Samples:
-    return play(_SQUARE, turns)
+    wave: Samples = cycle[(turns * np.float32(TABLE)).astype(np.int32) & (TABLE - 1)]
+    return wave
 
 
 def pulses(turns: Samples, sharpness: float) -> Samples:
     """A decay that starts again with every turn: from 1 down to exp(-sharpness)."""
-    return np.exp(np.float32(-sharpness) * (turns - np.floor(turns)))
+    wave: Samples = np.exp(np.float32(-sharpness) * (turns - np.floor(turns)))
+    return wave
 
 
 def croak(turns: Samples, hz: Samples | float, formants: Formants) -> Samples:
@@ -111,7 +115,8 @@ def ring(frames: int, hz: float, modes: Sequence[tuple[float, float, float]]) ->
 def hit(frames: int, at: float, decay: float, attack: float = 0.002) -> Samples:
     """Silence, then a quick rise at `at` seconds and an exponential fall."""
     since = np.maximum(seconds(frames) - np.float32(at), 0.0)
-    return np.minimum(since / np.float32(attack), 1.0) * np.exp(since * np.float32(-1.0 / decay))
+    wave: Samples = np.minimum(since / np.float32(attack), 1.0) * np.exp(since * np.float32(-1.0 / decay))
+    return wave
 
 
 def swell(frames: int, attack: float, release: float, end: float | None = None) -> Samples:
@@ -120,12 +125,10 @@ def swell(frames: int, attack: float, release: float, end: float | None = None) 
     last = frames / RATE if end is None else end
     level = np.minimum(now / np.float32(attack), (np.float32(last) - now) / np.float32(release))
     level = np.clip(level, 0.0, 1.0)
-    return level * level * (3.0 - 2.0 * level)
+    wave: Samples = level * level * (3.0 - 2.0 * level)
+    return wave
 
 
 def _frozen(values: Samples) -> Samples:
     values.setflags(write=False)
     return values
-
-
-_SQUARE = _frozen(table([1.0 / h if h % 2 else 0.0 for h in range(1, 8)]))

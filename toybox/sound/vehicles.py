@@ -14,7 +14,6 @@ from hearsee.toybox.sound.tone import (
     pulses,
     ramp,
     sine,
-    square,
     steady,
     swell,
     table,
@@ -26,12 +25,13 @@ from hearsee.toybox.sound.voice import Samples, Voice
 def bicycle(voice: Voice) -> Samples:
     """Drring: a small bell struck by a fast ratchet."""
     n, f = voice.frames, voice.hz(1950, 0)
-    strikes = pulses(steady(n, voice.dial(1, 20.0, 25.0)), 3.2)
+    strikes = pulses(steady(n, voice.dial(1, 16.0, 19.0)), 3.2)
     bell = (
         sine(steady(n, f)) + np.float32(0.7) * sine(steady(n, 1.51 * f)) + np.float32(0.4) * sine(steady(n, 2.46 * f))
     )
     ratchet = band(n, 3000 * voice.pitch, 6000 * voice.pitch, voice.dials[12]) * strikes**3
-    return (bell * strikes + np.float32(0.15) * ratchet) * swell(n, 0.003, 0.1)
+    wave: Samples = (bell * strikes + np.float32(0.15) * ratchet) * swell(n, 0.003, 0.1)
+    return wave
 
 
 def boat(voice: Voice) -> Samples:
@@ -51,13 +51,14 @@ def car(voice: Voice) -> Samples:
     motor = croak(turns, pitch, ((190 * p, 60 * p, 1.0), (480 * p, 90 * p, 0.8), (1300 * p, 300 * p, 0.5)))
     uneven = 1.0 + np.float32(0.3) * sine(turns * np.float32(0.5))
     roar = band(n, 150 * p, 900 * p, voice.dials[12]) * np.float32(0.12)
-    return (motor * uneven + roar) * swell(n, 0.04, 0.07)
+    wave: Samples = (motor * uneven + roar) * swell(n, 0.04, 0.07)
+    return wave
 
 
 def helicopter(voice: Voice) -> Samples:
-    """Chops: low thumps of air, about twenty a second, over a turbine."""
+    """Chops: low thumps of air, sixteen or so a second, over a turbine."""
     n, p = voice.frames, voice.pitch
-    turns = steady(n, voice.dial(0, 19.0, 23.0))
+    turns = steady(n, voice.dial(0, 15.0, 18.0))
     chop = pulses(turns, 5.0) * band(n, 90 * p, 420 * p, voice.dials[12])
     turbine = sine(steady(n, voice.hz(1250, 1))) * np.float32(0.12)
     return (chop + turbine) * swell(n, 0.02, 0.05)
@@ -89,8 +90,10 @@ def siren(voice: Voice) -> Samples:
     """A wail: up and down again, far and smoothly."""
     n, f = voice.frames, voice.hz(620, 0)
     arch = np.maximum(np.sin(np.float32(np.pi) * ramp(n)), 0.0) ** np.float32(voice.dial(1, 0.8, 1.2))
-    pitch = np.float32(f) * (1.0 + np.float32(voice.dial(2, 0.9, 1.15)) * arch)
-    return square(cycles(pitch)) * swell(n, 0.02, 0.03)
+    rise = voice.dial(2, 0.9, 1.15)
+    pitch = np.float32(f) * (1.0 + np.float32(rise) * arch)
+    reed = table([1.0, 0.0, 0.33, 0.0, 0.2, 0.0, 0.14], f * (1.0 + rise))
+    return play(reed, cycles(pitch)) * swell(n, 0.02, 0.03)
 
 
 def balloon(voice: Voice) -> Samples:
@@ -99,7 +102,7 @@ def balloon(voice: Voice) -> Samples:
     f = voice.hz(820, 0)
     pop_at = voice.dial(1, 0.14, 0.17)
     pitch = curve(n, (0.0, f), (pop_at / 0.3, 1.5 * f), (1.0, 1.5 * f)) * wobble(n, 31.0, 0.05, voice.dials[2])
-    squeak = play(table([1.0, 0.8, 0.7, 0.5, 0.35]), cycles(pitch)) * swell(n, 0.02, 0.01, pop_at)
+    squeak = play(table([1.0, 0.8, 0.7, 0.5, 0.35], 1.58 * f), cycles(pitch)) * swell(n, 0.02, 0.01, pop_at)
     return np.float32(0.22) * squeak + burst(n, pop_at, 0.022, 500 * p, 4500 * p, voice.dials[12])
 
 

@@ -45,7 +45,7 @@ def thunder(voice: Voice) -> Samples:
     crack = burst(n, 0.0, 0.02, 300 * p, 1500 * p, voice.dials[12])
     heaves = scatter(voice.dials[0], 5)
     points = [(0.1 + 0.2 * k, 0.45 + 0.55 * float(heaves[k])) for k in range(5)]
-    roll = band(n, 60 * p, 170 * p, voice.dials[13], 6) * curve(n, (0.0, 0.4), *points) * swell(n, 0.03, 0.1)
+    roll = band(n, 75 * p, 210 * p, voice.dials[13], 6) * curve(n, (0.0, 0.4), *points) * swell(n, 0.03, 0.1)
     return np.float32(voice.dial(1, 0.35, 0.55)) * crack + roll
 
 
