@@ -68,7 +68,7 @@ def test_any_scene_is_a_whole_clip_within_range_and_not_silent(scene: Scene, see
     assert clip.shape == (FRAMES, 2)
     assert clip.dtype == np.float32
     assert np.isfinite(clip).all()
-    assert 0.02 < np.abs(clip).max() <= 1.0
+    assert 0.01 < np.abs(clip).max() <= 1.0
 
 
 @settings(max_examples=50, deadline=None)
