@@ -1,0 +1,89 @@
+"""What a file is by its first bytes, whatever its name says."""
+
+from __future__ import annotations
+
+from hearsee.core.modality import Modality
+
+PICTURES = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
+SOUNDS = ("WAV", "FLAC", "OGG", "MP3", "AIFF")
+HEAD_BYTES = 512
+
+_BMP_HEADERS = tuple(bytes((size, 0, 0, 0)) for size in (12, 40, 108, 124))  # the header sizes there are
+_STARTS = (
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"fLaC", "FLAC"),
+    (b"OggS", "OGG"),
+    (b"ID3", "MP3"),
+    (b"%PDF", "a PDF"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"7z\xbc\xaf'\x1c", "a 7z archive"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+    (b"\x1aE\xdf\xa3", "a Matroska or WebM film"),
+    (b"SQLite format 3\0", "an SQLite database"),
+)
+
+
+def format_of(raw: bytes) -> str | None:
+    """The allowed format that these bytes start like, or none."""
+    name = _named(raw)
+    return name if name in PICTURES or name in SOUNDS else None
+
+
+def modality_of(raw: bytes) -> Modality | None:
+    name = format_of(raw)
+    if name is None:
+        return None
+    return Modality.IMAGE if name in PICTURES else Modality.AUDIO
+
+
+def looks_like(raw: bytes) -> str:
+    """How to say what these bytes are, in a sentence about what they are not."""
+    name = _named(raw)
+    if not raw:
+        return "it is empty"
+    if name is not None:
+        return f"it starts like {name if ' ' in name else 'a file of type ' + name}"
+    head = raw[:HEAD_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if head.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        return "it starts like an HTML page"
+    if head.startswith((b"<svg", b"<?xml")):
+        return "it starts like an SVG or XML file"
+    if head.startswith(b"version https://git-lfs"):
+        return "it is a Git LFS pointer: fetch the file itself with `git lfs pull`"
+    if head and all(byte >= 32 or byte in b"\t\r\n\f" for byte in head):
+        return "it starts like a text"
+    return f"it starts with the bytes {raw[:8].hex(' ')}"
+
+
+def _named(raw: bytes) -> str | None:
+    for start, name in _STARTS:
+        if raw.startswith(start):
+            return name
+    if raw[:4] == b"RIFF":
+        return {b"WAVE": "WAV", b"WEBP": "WEBP", b"AVI ": "an AVI film"}.get(raw[8:12])
+    if raw[:4] == b"FORM" and raw[8:12] in (b"AIFF", b"AIFC"):
+        return "AIFF"
+    if raw[4:8] == b"ftyp":
+        return "an MP4, HEIC or AVIF file"
+    if (
+        raw[:2] == b"BM"
+        and len(raw) > 18
+        and raw[14:18] in (b"\x0c\0\0\0", b"\x28\0\0\0", b"\x6c\0\0\0", b"\x7c\0\0\0")
+    ):
+        return "BMP"
+    return "MP3" if _mp3_frame(raw) else None
+
+
+def _mp3_frame(raw: bytes) -> bool:
+    """Eleven bits of sync, then layer III with a bit rate and a sample rate that exist."""
+    if len(raw) < 4 or raw[0] != 0xFF or raw[1] & 0xE0 != 0xE0:
+        return False
+    version, layer, bitrate, rate = raw[1] >> 3 & 3, raw[1] >> 1 & 3, raw[2] >> 4, raw[2] >> 2 & 3
+    return version != 1 and layer == 1 and bitrate not in (0, 15) and rate != 3

@@ -1,0 +1,119 @@
+"""Pictures: allowed formats only, the header's size checked before a pixel is decoded, then upright sRGB."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import threading
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from hearsee.core.errors import BadMedia
+from hearsee.core.media.kinds import Picture
+from hearsee.core.media.limits import Limits
+from hearsee.core.media.magic import PICTURES, format_of, looks_like
+
+_ORIENTATION = 0x0112  # the EXIF tag
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# Pillow warns about odd but harmless metadata; `catch_warnings` swaps a global, so one thread at a time.
+_quietly = threading.Lock()
+
+
+def decode_picture(raw: bytes, limits: Limits) -> Picture:
+    """Decode the first frame: EXIF turned upright, ICC carried to sRGB, transparency laid over white."""
+    name = format_of(raw)
+    if name not in PICTURES:
+        raise BadMedia(f"not a picture: {looks_like(raw)}")
+    with _quietly, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return Picture(_pixels(raw, name, limits))
+        except (BadMedia, MemoryError):
+            raise
+        except Image.DecompressionBombError:
+            most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+            raise BadMedia(f"more than {most:,} pixels, the limit is {min(most, limits.max_pixels):,}") from None
+        except Exception as error:  # hostile bytes can make a decoder raise nearly anything
+            raise BadMedia(_reason(name, error)) from None
+
+
+def _pixels(raw: bytes, name: str, limits: Limits) -> NDArray[np.uint8]:
+    with Image.open(io.BytesIO(raw), formats=(name,)) as picture:
+        width, height = picture.size
+        if width * height > limits.max_pixels:
+            raise BadMedia(f"{width:,} x {height:,} pixels, the limit is {limits.max_pixels:,}")
+        if width < 1 or height < 1:
+            raise BadMedia(f"{width} x {height} pixels: there is nothing to see")
+        picture.load()
+        turn = _UPRIGHT.get(_orientation(picture))  # after load: Pillow turns TIFF itself, then forgets the tag
+        shown = _over_white(picture)
+    if turn is not None:
+        shown = shown.transpose(turn)
+    return np.ascontiguousarray(shown, dtype=np.uint8)  # (height, width, 3)
+
+
+def _orientation(picture: Image.Image) -> int:
+    try:
+        return int(picture.getexif().get(_ORIENTATION, 1))
+    except Exception:  # damaged EXIF: shown as stored
+        return 1
+
+
+def _over_white(picture: Image.Image) -> Image.Image:
+    if picture.mode == "RGB" and "transparency" not in picture.info:
+        return _to_srgb(picture)
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        return _eight_bits(picture).convert("RGB")
+    if not (picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info):
+        return _to_srgb(picture)
+    layered = picture.convert("RGBA")
+    colours = layered.convert("RGB")
+    colours.info["icc_profile"] = picture.info.get("icc_profile")
+    white = Image.new("RGB", picture.size, (255, 255, 255))
+    white.paste(_to_srgb(colours), mask=layered.getchannel("A"))
+    return white
+
+
+def _to_srgb(picture: Image.Image) -> Image.Image:
+    """Apply an embedded profile; one that is damaged or of another colour model is ignored, as browsers do."""
+    profile = picture.info.get("icc_profile")
+    if not profile or b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile:
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
+    if picture.mode not in ("RGB", "L", "CMYK"):
+        picture = picture.convert("RGB")
+    with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        embedded = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(picture, embedded, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        if converted is not None:
+            return converted
+    return picture.convert("RGB")
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """16 bits keep their upper eight; 32-bit and floating greys are stretched from darkest to lightest."""
+    values = np.asarray(picture)
+    if picture.mode.startswith("I;16"):
+        return Image.fromarray((values.astype(np.uint16) >> 8).astype(np.uint8))
+    if not np.isfinite(values).all():
+        raise BadMedia("some of its pixels are not numbers")
+    low, high = float(values.min()), float(values.max())
+    scaled = (values.astype(np.float64) - low) * (255.0 / (high - low) if high > low else 0.0)
+    return Image.fromarray(scaled.round().astype(np.uint8))
+
+
+def _reason(name: str, error: Exception) -> str:
+    said = " ".join(str(error).split())[:200] or type(error).__name__
+    if "truncated" in said.lower() or isinstance(error, EOFError):
+        return f"cut short: the {name} picture ends before its last pixel ({said})"
+    return f"a damaged {name} picture ({said})"

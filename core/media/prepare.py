@@ -1,0 +1,52 @@
+"""From bytes to pieces: decode, then run the tower's preparation; the same for indexing and for queries."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hearsee.core.errors import BadInput, BadMedia, HearseeError
+from hearsee.core.media.decode import decode
+from hearsee.core.media.kinds import Piece, Preparation
+from hearsee.core.media.limits import Limits
+from hearsee.core.modality import Modality
+
+if TYPE_CHECKING:
+    from hearsee.core.space import Space
+
+
+@functools.cache
+def find_preparation(name: str) -> Preparation:
+    """Import the function that `package.module:function` names."""
+    module, _, function = name.partition(":")
+    try:
+        found: Preparation = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise BadInput(f"preparation {name!r} cannot be imported: {error}") from None
+    return found
+
+
+def prepare(preparation: str, modality: Modality, raw: bytes, limits: Limits) -> list[Piece]:
+    """Decode bytes within the limits and cut them into pieces; BadMedia says what is wrong with them."""
+    if len(raw) > limits.max_file_bytes:
+        raise BadMedia(f"{len(raw):,} bytes, the limit is {limits.max_file_bytes:,}")
+    if not raw:
+        raise BadMedia("an empty text" if modality is Modality.TEXT else "an empty file")
+    function = find_preparation(preparation)
+    media = decode(modality, raw, limits)
+    try:
+        pieces = function(media)
+    except (HearseeError, MemoryError):
+        raise
+    except Exception as error:
+        raise BadMedia(f"cannot be prepared for its tower: {type(error).__name__}: {error}") from error
+    if not pieces or any(np.asarray(piece.data).dtype.kind not in "biuf" for piece in pieces):
+        raise BadMedia(f"preparation {preparation!r} made nothing of it that a tower can take")
+    return pieces
+
+
+def prepare_media(modality: Modality, raw: bytes, space: Space, limits: Limits) -> list[Piece]:
+    return prepare(space.tower(modality).preparation, modality, raw, limits)

@@ -1,0 +1,103 @@
+"""Sounds: allowed formats only, the header's length checked before a sample is decoded, nothing cut short let in."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+import soundfile
+
+from hearsee.core.errors import BadMedia
+from hearsee.core.media.kinds import Sound
+from hearsee.core.media.limits import Limits
+from hearsee.core.media.magic import SOUNDS, format_of, looks_like
+
+MAX_CHANNELS = 8
+RATES = range(1_000, 384_001)  # frames a second
+MAX_SAMPLES = 2**28  # frames times channels: 1 GiB as float32
+MP3_SLACK = 1152  # one MPEG frame: the encoder delay and padding that a header may or may not count
+UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0xFFFFFFFF)  # what streaming writers leave in a header that they cannot go back to
+
+
+def decode_sound(raw: bytes, limits: Limits) -> Sound:
+    """Decode all channels at the file's own rate; values beyond full scale are clipped.
+
+    An MP3 without a Xing header does not say how long it is: one cut between frames cannot be told from a whole one.
+    """
+    name = format_of(raw)
+    if name not in SOUNDS:
+        raise BadMedia(f"not a sound: {looks_like(raw)}")
+    if name in ("WAV", "AIFF"):
+        _check_chunks(raw, name)
+    elif name == "OGG":
+        _check_last_page(raw)
+    try:
+        with soundfile.SoundFile(io.BytesIO(raw)) as file:
+            return _samples(file, name, limits)
+    except (BadMedia, MemoryError):
+        raise
+    except Exception as error:  # hostile bytes can make a decoder raise nearly anything
+        said = " ".join(str(getattr(error, "error_string", error)).split())[:200] or type(error).__name__
+        raise BadMedia(f"cut short or damaged: the {name} sound cannot be decoded to its end ({said})") from None
+
+
+def _samples(file: soundfile.SoundFile, name: str, limits: Limits) -> Sound:
+    frames, rate, channels = file.frames, file.samplerate, file.channels
+    if rate not in RATES:
+        raise BadMedia(f"a sample rate of {rate:,} Hz: it must be between {RATES[0]:,} and {RATES[-1]:,}")
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise BadMedia(f"{channels} channels, the limit is {MAX_CHANNELS}")
+    known = 0 <= frames < 2**62  # else the header does not say
+    if known and frames > limits.max_seconds * rate:
+        raise BadMedia(
+            f"{_clock(frames / rate)} of sound, the limit is {_clock(limits.max_seconds)}: cut it into pieces"
+        )
+    most = min(int(limits.max_seconds * rate), MAX_SAMPLES // channels)
+    if known and frames > most:
+        raise BadMedia(f"{frames * channels:,} samples, the limit is {MAX_SAMPLES:,}: cut it into pieces")
+    samples = file.read(min(frames, most) if known else most + 1, dtype="float32", always_2d=True)
+    if len(samples) > most:
+        raise BadMedia(f"more than {_clock(most / rate)} of sound, which is the limit: cut it into pieces")
+    if known and len(samples) < frames - (MP3_SLACK if name == "MP3" else 0):
+        raise BadMedia(f"cut short: {len(samples):,} frames of sound where its header promises {frames:,}")
+    if not len(samples):
+        raise BadMedia("no sound in it: 0 frames")
+    low, high = float(samples.min()), float(samples.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise BadMedia("some of its samples are not numbers")
+    if low < -1.0 or high > 1.0:
+        np.clip(samples, -1.0, 1.0, out=samples)
+    return Sound(samples, rate)
+
+
+def _check_chunks(raw: bytes, name: str) -> None:
+    """Refuse a RIFF or IFF file whose sound chunk reaches beyond its end; libsndfile would decode what is left."""
+    order, wanted = ("<", b"data") if name == "WAV" else (">", b"SSND")
+    at = 12
+    while at + 8 <= len(raw):
+        kind, size = struct.unpack_from(f"{order}4sI", raw, at)
+        if kind == wanted:
+            there = len(raw) - at - 8
+            if size not in UNKNOWN_SIZES and size > there:
+                raise BadMedia(f"cut short: {there:,} bytes of sound where its header promises {size:,}")
+            return
+        at += 8 + size + size % 2
+    raise BadMedia(f"cut short: the {name} file ends before its sound begins")
+
+
+def _check_last_page(raw: bytes) -> None:
+    """Refuse an Ogg file whose last page is incomplete or not marked as the last."""
+    last = raw.rfind(b"OggS")
+    if last + 27 <= len(raw):
+        lengths = raw[last + 27 : last + 27 + raw[last + 26]]
+        whole = len(lengths) == raw[last + 26] and last + 27 + len(lengths) + sum(lengths) <= len(raw)
+        if whole and raw[last + 5] & 4:
+            return
+    raise BadMedia("cut short: the last page of the OGG sound is missing")
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d} minutes"
