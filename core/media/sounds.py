@@ -98,6 +98,8 @@ def _check_last_page(raw: bytes) -> None:
 
 
 def _clock(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:g} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d} minutes"
