@@ -50,15 +50,13 @@ def clock(pen: Pen) -> None:
 
 
 def door(pen: Pen) -> None:
-    pen.box(-0.62, -0.92, 0.62, 0.92, "white")
-    pen.box(-0.48, -0.8, 0.48, 0.92)
-    if pen.vary[0] > 0:
-        pen.box(-0.34, -0.66, 0.34, -0.14, "shade")
-    else:
-        pen.box(-0.34, -0.66, -0.05, -0.14, "shade")
-        pen.box(0.05, -0.66, 0.34, -0.14, "shade")
-    pen.box(-0.34, 0.16, 0.34, 0.72, "shade")
-    pen.circle(0.34, 0.02, 0.1, "white")
+    pen.box(-0.64, -0.92, 0.64, 0.92, "white")
+    pen.box(-0.5, -0.8, 0.5, 0.92)
+    tops = ((-0.34, 0.34),) if pen.vary[0] > 0 else ((-0.34, -0.06), (0.06, 0.34))
+    for x0, x1, y0, y1 in (*((x0, x1, -0.62, -0.16) for x0, x1 in tops), (-0.34, 0.34, 0.26, 0.74)):
+        pen.patch(x0, y0, x1, y1, "shade")
+        pen.line([(x0, y1), (x0, y0), (x1, y0)], 0.06, "edge")
+    pen.circle(0.34, 0.04, 0.1, "white")
 
 
 def fan(pen: Pen) -> None:
@@ -119,7 +117,7 @@ def keyboard(pen: Pen) -> None:
     for row, y in enumerate((-0.28, -0.02)):
         for key in range(6):
             x = -0.82 + 0.27 * key + 0.05 * row
-            pen.patch(x, y, x + 0.19, y + 0.18, "white")
+            pen.patch(x, y, x + 0.17, y + 0.16, "white")
     for x0, x1 in ((-0.82, -0.58), (-0.46, 0.42), (0.56, 0.82)):
         pen.patch(x0, 0.24, x1, 0.42, "white")
 
@@ -204,7 +202,7 @@ def siren(pen: Pen) -> None:
     pen.patch(-0.43, -0.12, 0.43, 0.5, "body")
     pen.ellipse(0.1 * pen.vary[0], 0.16, 0.16, 0.28, "white")
     pen.line([(-0.32, -0.1), (-0.32, 0.42)], 0.08, "light")
-    pen.box(-0.74, 0.52, 0.74, 0.88, "night", 0.1)
+    pen.box(-0.74, 0.56, 0.74, 0.88, "smoke", 0.1)
 
 
 def tap(pen: Pen) -> None:

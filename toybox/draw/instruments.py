@@ -43,13 +43,13 @@ def drum(pen: Pen) -> None:
 
 
 def flute(pen: Pen) -> None:
-    pen.limb([(-0.9, 0.5), (0.9, -0.5)], 0.22)
+    pen.limb([(-0.9, 0.5), (0.9, -0.5)], 0.3)
     for share in (-0.96, -0.44):
-        pen.limb([(0.9 * share, -0.5 * share), (0.9 * share + 0.1, -0.5 * share - 0.055)], 0.26, "metal")
-    pen.ellipse(-0.64, 0.33, 0.13, 0.09, "night")
+        pen.limb([(0.9 * share, -0.5 * share), (0.9 * share + 0.1, -0.5 * share - 0.055)], 0.34, "metal")
+    pen.dot(-0.64, 0.33, 0.13, 0.09, "night")
     for hole in range(5):
         share = -0.14 + 0.21 * hole
-        pen.circle(0.9 * share, -0.5 * share, 0.08, "white")
+        pen.dot(0.9 * share, -0.5 * share, 0.07, None, "white")
     for x, y in ((-0.3, -0.62), (0.22 + 0.1 * pen.vary[0], -0.78)):  # notes: it is blown, not swung
         pen.dot(x, y + 0.2, 0.11, 0.09, "ink")
         pen.line([(x + 0.09, y + 0.2), (x + 0.09, y - 0.14), (x + 0.24, y - 0.04)], 0.06)
@@ -134,7 +134,8 @@ def trumpet(pen: Pen) -> None:
     pen.poly([(-0.98, -0.14), (-0.82, -0.04), (-0.82, 0.12), (-0.98, 0.22)], "metal")
     for key, x in enumerate((-0.32, -0.07, 0.18)):
         top = -0.36 + (press if key == 1 else 0.0)
-        pen.box(x - 0.08, -0.2, x + 0.08, 0.4, "body")
+        pen.patch(x - 0.09, -0.2, x + 0.09, 0.44, "body")
+        pen.line([(x + 0.11, -0.18), (x + 0.11, 0.44)], 0.03, "edge")
         pen.line([(x, top), (x, -0.2)], 0.07)
         pen.ellipse(x, top, 0.1, 0.06, "white")
 

@@ -56,10 +56,10 @@ def palette(colour: str, haze: Colour | None, jitter: Sequence[float]) -> Palett
     paints: dict[str, Colour] = {
         **NEUTRALS,
         "body": body,
-        "shade": mix(body, (96, 96, 102), 0.4) if dark else mix(body, (20, 16, 24), 0.2),
+        "shade": mix(body, (96, 96, 102), 0.4) if dark else mix(body, (20, 16, 24), 0.14),
         "light": mix(body, (255, 255, 255), 0.28),
         # Black on black shows nothing: a black thing is outlined and detailed in grey.
-        "edge": (104, 104, 112) if dark else mix(body, (18, 14, 22), 0.72),
+        "edge": (104, 104, 112) if dark else mix(body, (18, 14, 22), 0.62),
         "ink": (168, 168, 174) if dark else mix(body, (18, 14, 22), 0.82),
     }
     share = HAZE_SHARE if haze else 0.0

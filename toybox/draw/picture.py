@@ -15,7 +15,7 @@ from hearsee.toybox.scene import Scene
 
 # Pixels from edge to edge of one thing alone and near; several are drawn smaller, so that four fit on one side.
 EXTENTS = {"small": 26.0, "medium": 35.5, "large": 48.0}
-CROWDING = {1: 1.0, 2: 0.74, 3: 0.62, 4: 0.595}
+CROWDING = {1: 1.0, 2: 0.74, 3: 0.605, 4: 0.595}
 FAR_SHRINKS = 0.72
 CENTRES = {"left": 0.24, "middle": 0.5, "right": 0.76}  # of the picture's width
 ROW_REACH = 0.56  # of the picture's width; a wider row would not lie on one side
@@ -38,7 +38,7 @@ CLUSTERS: dict[int, tuple[tuple[Offset, ...], ...]] = {
     ),
     4: (
         ((-0.52, -1.02), (0.52, -1.02), (-0.52, 0.0), (0.52, 0.0)),
-        ((-0.42, -1.02), (0.62, -1.02), (-0.62, 0.0), (0.42, 0.0)),
+        ((-0.46, -1.02), (0.56, -1.02), (-0.56, 0.0), (0.46, 0.0)),
         ((-0.52, -1.1), (0.52, -0.98), (-0.52, -0.06), (0.52, 0.06)),
     ),
 }
@@ -81,8 +81,8 @@ def _spots(scene: Scene, extent: float, horizon: int, u: Sequence[float]) -> lis
         kinds = CLUSTERS[scene.count]
         offsets = kinds[int(u[1] * len(kinds))]
     xs, ys = [x * extent for x, _ in offsets], [y * extent for _, y in offsets]
-    half = extent * 0.52
-    centre = SIDE * CENTRES[scene.side] + 5 * (u[2] - 0.5) - (max(xs) + min(xs)) / 2
+    half = extent * 0.49
+    centre = SIDE * CENTRES[scene.side] + 5 * (u[2] - 0.5) - sum(xs) / len(xs)
     centre = min(max(centre, half - min(xs)), SIDE - half - max(xs))
     if scene.distance == "near":
         floor = SIDE - 3 - 6 * u[3]

@@ -80,13 +80,12 @@ def firework(pen: Pen) -> None:
         angle = turn + ray * pi / 6
         reach = 0.84 if ray % 2 else 0.6
         dx, dy = cos(angle), sin(angle) * 0.92
-        ax, ay = -0.09 * dy, 0.09 * dx
+        ax, ay = -0.11 * dy, 0.11 * dx
         tip = (dx * reach, -0.08 + dy * reach)
-        pen.poly(
-            [(0, -0.08), (tip[0] + ax, tip[1] + ay), (tip[0] + dx * 0.1, tip[1] + dy * 0.1), (tip[0] - ax, tip[1] - ay)]
-        )
+        outer = (tip[0] + dx * 0.1, tip[1] + dy * 0.1)
+        pen.shape([(0, -0.08), (tip[0] + ax, tip[1] + ay), outer, (tip[0] - ax, tip[1] - ay)], "body")
         if ray % 2:
-            pen.dot(tip[0] * 0.8, -0.08 + (tip[1] + 0.08) * 0.8, 0.05, None, "light")
+            pen.line([(dx * 0.3, -0.08 + dy * 0.3), (dx * 0.6, -0.08 + dy * 0.6)], 0.03, "edge")
         else:
             pen.dot(dx * 0.84, -0.08 + dy * 0.8, 0.07, None, "body")
     pen.dot(0, -0.08, 0.15, None, "white")
