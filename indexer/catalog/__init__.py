@@ -1,0 +1,53 @@
+"""The catalog: SQL, and the only truth about what a library holds."""
+
+from __future__ import annotations
+
+from hearsee.indexer.catalog.catalog import Catalog
+from hearsee.indexer.catalog.changes import (
+    Change,
+    Compaction,
+    MovedPoint,
+    NewFields,
+    NewItem,
+    NewPoint,
+    NewQuarantine,
+    NewSegment,
+    NewShard,
+)
+from hearsee.indexer.catalog.connect import sqlite_url
+from hearsee.indexer.catalog.facts import clean_metadata, clean_text, fields_hash
+from hearsee.indexer.catalog.rows import (
+    Known,
+    LibraryInfo,
+    Placed,
+    PointRows,
+    Quarantined,
+    SegmentRow,
+    ShardRow,
+    View,
+)
+
+__all__ = [
+    "Catalog",
+    "Change",
+    "Compaction",
+    "Known",
+    "LibraryInfo",
+    "MovedPoint",
+    "NewFields",
+    "NewItem",
+    "NewPoint",
+    "NewQuarantine",
+    "NewSegment",
+    "NewShard",
+    "Placed",
+    "PointRows",
+    "Quarantined",
+    "SegmentRow",
+    "ShardRow",
+    "View",
+    "clean_metadata",
+    "clean_text",
+    "fields_hash",
+    "sqlite_url",
+]

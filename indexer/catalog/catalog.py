@@ -1,0 +1,264 @@
+"""What each point stands for: the only truth about a library."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any, Self
+from uuid import uuid4
+
+import numpy as np
+from sqlalchemy import func, insert, select
+
+from hearsee.core.contract import Contract
+from hearsee.core.errors import NotFound, Refused
+from hearsee.core.item import Item
+from hearsee.core.media.kinds import Span
+from hearsee.core.modality import Modality
+from hearsee.core.space import Space
+from hearsee.core.where import Where
+from hearsee.indexer.catalog import upgrade
+from hearsee.indexer.catalog.changes import Change
+from hearsee.indexer.catalog.connect import Database, connect
+from hearsee.indexer.catalog.facts import clean_text, uri_hash
+from hearsee.indexer.catalog.filters import condition
+from hearsee.indexer.catalog.rows import Ids, Known, LibraryInfo, Placed, PointRows, Quarantined, View
+from hearsee.indexer.catalog.tables import FORMAT, items, library, points, quarantine, segments, towers
+from hearsee.indexer.catalog.view import read_points, read_view
+from hearsee.indexer.catalog.write import Commit
+
+_STREAMED = 5_000  # rows fetched at a time
+_ITEM = (
+    items.c.id,
+    items.c.uri,
+    items.c.modality,
+    items.c.content,
+    items.c.bytes,
+    items.c.caption,
+    items.c.text,
+    items.c.group_name,
+    items.c.metadata,
+)
+# Written out because they stand on the search path: building a statement costs more than running these.
+_GENERATION = "SELECT generation FROM library"
+_ITEMS = f"SELECT {', '.join(column.name for column in _ITEM)} FROM items WHERE id"  # noqa: S608 constants only
+_SPANS = "SELECT id, span_start, span_end, span_unit FROM points WHERE span_unit IS NOT NULL AND id"
+_AMONG_SQLITE = " IN (SELECT value FROM json_each(?))"
+_AMONG_POSTGRES = " = ANY(%s)"
+
+
+class Catalog:
+    """The only module that speaks SQL; any number of threads may use one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def create(cls, url: str, space: Space) -> Catalog:
+        """Make the tables and the library's row in one transaction: a half-made catalog does not exist."""
+        database = connect(url, writable=True, create=True)
+        try:
+            with database.writing() as db:
+                if upgrade.revision(db) is not None:
+                    raise Refused(f"{database.label} already holds a library: open it, or name another place")
+                upgrade.migrate(db)
+                db.execute(insert(library).values(**_library_row(space)))
+                db.execute(insert(towers), _tower_rows(space))
+        except BaseException:
+            database.engine.dispose()
+            raise
+        return cls(database)
+
+    @classmethod
+    def open(cls, url: str, *, writable: bool) -> Catalog:
+        database = connect(url, writable=writable)
+        try:
+            upgrade.check(database, writable=writable)
+        except BaseException:
+            database.engine.dispose()
+            raise
+        return cls(database)
+
+    def close(self) -> None:
+        self._database.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def label(self) -> str:
+        """Where the catalog is, for messages: no user, no password."""
+        return self._database.label
+
+    def info(self) -> LibraryInfo:
+        with self._database.reading() as db:
+            row = db.execute(select(*(library.c[name] for name in LibraryInfo.__dataclass_fields__))).first()
+        if row is None:
+            raise NotFound(f"no library in {self.label}: index something first, as in `hearsee index FOLDER`")
+        return LibraryInfo(*row)
+
+    def generation(self) -> int:
+        """The newest generation; cheap, it is asked before every search."""
+        with self._database.reading() as db:
+            return int(db.exec_driver_sql(_GENERATION).scalar_one())
+
+    def towers(self) -> dict[Modality, Contract]:
+        with self._database.reading() as db:
+            rows = db.execute(select(towers.c.modality, towers.c.contract)).fetchall()
+        return {Modality(modality): Contract(**json.loads(contract)) for modality, contract in rows}
+
+    def commit(self, change: Change) -> int:
+        """Apply everything or nothing; returns the new generation once it is durable."""
+        with self._database.writing() as db:
+            return Commit(self._database, db).apply(change)
+
+    def find(self, uris: Sequence[str]) -> dict[str, Known]:
+        """The live items among the URIs."""
+        asked = {uri_hash(uri): uri for uri in uris}
+        if not asked:
+            return {}
+        columns = (items.c.uri_hash, items.c.id, items.c.content, items.c.modality, items.c.source, items.c.fields_hash)
+        live = (items.c.removed.is_(None), self._database.among(items.c.uri_hash, list(asked)))
+        with self._database.reading() as db:
+            rows = db.execute(select(*columns).where(*live)).fetchall()
+        return {asked[row[0]]: Known(row[1], row[2], Modality(row[3]), *row[4:]) for row in rows}
+
+    def placed(self, contents: Sequence[tuple[Modality, str]]) -> dict[tuple[Modality, str], list[Placed]]:
+        """Where equal bytes of a live item have their points already, in order; contents without any are left out."""
+        wanted = set(contents)
+        if not wanted:
+            return {}
+        key = (items.c.content, items.c.modality)
+        live = (items.c.removed.is_(None), self._database.among(items.c.content, sorted({c for _, c in wanted})))
+        first = select(func.min(items.c.id)).join(points, points.c.item_id == items.c.id)
+        first = first.where(*live, points.c.removed.is_(None)).group_by(*key)
+        columns = (*key, points.c.segment_id, points.c.row, points.c.span_start, points.c.span_end, points.c.span_unit)
+        chosen = select(*columns).join(points, points.c.item_id == items.c.id)
+        chosen = chosen.where(items.c.id.in_(first), points.c.removed.is_(None)).order_by(points.c.id)
+        found = defaultdict(list)
+        with self._database.reading() as db:
+            for content, modality, segment_id, row, *span in db.execute(chosen):
+                found[Modality(modality), content].append(Placed(segment_id, row, Span(*span) if span[2] else None))
+        return {content: places for content, places in found.items() if content in wanted}
+
+    def uris_of(self, source: str) -> Iterator[tuple[int, str]]:
+        """Id and URI of every live item of the source, ascending by id; commits in between do no harm."""
+        after = 0
+        mine = (items.c.removed.is_(None), items.c.source == clean_text(source))
+        while True:
+            chosen = select(items.c.id, items.c.uri).where(*mine, items.c.id > after)
+            with self._database.reading() as db:
+                rows = db.execute(chosen.order_by(items.c.id).limit(_STREAMED)).fetchall()
+            yield from ((row[0], row[1]) for row in rows)
+            if len(rows) < _STREAMED:
+                return
+            after = rows[-1][0]
+
+    def items(self, ids: Sequence[int]) -> dict[int, Item]:
+        """Items by id, those removed since too: a snapshot that still holds them must be able to answer."""
+        return {row[0]: _item(row) for row in self._by_id(_ITEMS, ids)}
+
+    def spans(self, point_ids: Sequence[int]) -> dict[int, Span]:
+        """Spans by point; points that stand for their whole item are left out."""
+        return {row[0]: Span(*row[1:]) for row in self._by_id(_SPANS, point_ids)}
+
+    def by_uri(self, uri: str) -> Item | None:
+        with self._database.reading() as db:
+            live = (items.c.removed.is_(None), items.c.uri_hash == uri_hash(uri))
+            row = db.execute(select(*_ITEM).where(*live)).first()
+        return None if row is None else _item(row)
+
+    def page(
+        self, *, after: int = 0, limit: int = 50, where: Where | None = None, modality: Modality | None = None
+    ) -> list[Item]:
+        """Live items with ids above `after`, ascending."""
+        chosen = select(*_ITEM).where(items.c.removed.is_(None), items.c.id > after)
+        if where is not None:
+            chosen = chosen.where(condition(where))
+        if modality is not None:
+            chosen = chosen.where(items.c.modality == str(modality))
+        with self._database.reading() as db:
+            return [_item(row) for row in db.execute(chosen.order_by(items.c.id).limit(limit))]
+
+    def allowed(self, where: Where) -> Ids:
+        """Ids of the live items that match, ascending."""
+        chosen = select(items.c.id).where(items.c.removed.is_(None), condition(where)).order_by(items.c.id)
+        with self._database.reading() as db:
+            return np.array(db.scalars(chosen).all(), np.int64)
+
+    def groups(self) -> Iterator[tuple[str, Modality, int]]:
+        """Group, modality and id of every live item that has a group, ordered by group, then id."""
+        chosen = select(items.c.group_name, items.c.modality, items.c.id)
+        chosen = chosen.where(items.c.removed.is_(None), items.c.group_name.is_not(None))
+        chosen = chosen.order_by(items.c.group_name, items.c.id)
+        with self._database.snapshot() as db:
+            for group, modality, id_ in db.execution_options(yield_per=_STREAMED).execute(chosen):
+                yield group, Modality(modality), id_
+
+    def view(self) -> View:
+        """Everything a snapshot is built from, at one generation."""
+        return read_view(self._database)
+
+    def points_of(self, segment_ids: Sequence[int]) -> PointRows:
+        """The live points of the segments, ordered by (segment, row)."""
+        with self._database.reading() as db:
+            return read_points(db, self._database, segment_ids)
+
+    def stats(self) -> dict[str, Any]:
+        with self._database.snapshot() as db:
+            live = select(items.c.modality, func.count()).where(items.c.removed.is_(None)).group_by(items.c.modality)
+            here = points.c.removed.is_(None)
+            version = "sqlite_version()" if self._database.sqlite else "current_setting('server_version')"
+            return {
+                "generation": db.scalar(select(library.c.generation)),
+                "items": {str(modality): n for modality, n in db.execute(live.order_by(items.c.modality))},
+                "points": db.scalar(select(func.count()).select_from(points).where(here)),
+                "removed_items": db.scalar(select(func.count()).select_from(items).where(items.c.removed.is_not(None))),
+                "removed_points": db.scalar(select(func.count()).select_from(points).where(~here)),
+                "quarantined": db.scalar(select(func.count()).select_from(quarantine)),
+                "segments": db.scalar(select(func.count()).select_from(segments)),
+                "bytes": int(db.scalar(select(func.coalesce(func.sum(segments.c.bytes), 0))) or 0),
+                "database": f"{self._database.engine.dialect.name} {db.exec_driver_sql(f'SELECT {version}').scalar()}",
+            }
+
+    def quarantined(self, limit: int = 100) -> list[Quarantined]:
+        """What could not be taken in, newest first."""
+        columns = [quarantine.c[name] for name in Quarantined.__dataclass_fields__]
+        newest = (quarantine.c.generation.desc(), quarantine.c.uri)
+        with self._database.reading() as db:
+            return [Quarantined(*row) for row in db.execute(select(*columns).order_by(*newest).limit(limit))]
+
+    def _by_id(self, statement: str, ids: Sequence[int]) -> Sequence[Any]:
+        given = [int(id_) for id_ in ids]  # numpy's integers are no numbers to JSON or the drivers
+        sqlite = self._database.sqlite
+        bound: tuple[Any] = (json.dumps(given),) if sqlite else (given,)
+        with self._database.reading() as db:
+            return db.exec_driver_sql(statement + (_AMONG_SQLITE if sqlite else _AMONG_POSTGRES), bound).fetchall()
+
+
+def _item(row: Any) -> Item:
+    id_, uri, modality, content, size, caption, text, group, metadata = row
+    return Item(id_, uri, Modality(modality), content, size, caption, text, group, json.loads(metadata))
+
+
+def _library_row(space: Space) -> dict[str, Any]:
+    counters = {"generation": 0, "last_item": 0, "last_point": 0, "last_file": 0}
+    about = {"space": space.name, "space_fingerprint": space.fingerprint, "dim": space.dim}
+    return {"library_id": uuid4().hex, "format": FORMAT, **about, **counters}
+
+
+def _tower_rows(space: Space) -> list[dict[str, Any]]:
+    return [
+        {
+            "modality": str(modality),
+            "fingerprint": tower.contract.fingerprint,
+            "contract": json.dumps(asdict(tower.contract), sort_keys=True),
+            "dim": tower.dim,
+        }
+        for modality, tower in space.towers.items()
+    ]

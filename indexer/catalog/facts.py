@@ -1,0 +1,142 @@
+"""What goes into the catalog: strings both databases can hold, metadata as JSON, and the facts filters read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hearsee.core.errors import BadInput
+
+HEAD = 200  # characters of a text that are indexed: PostgreSQL refuses index entries above 2,704 bytes
+EXACT = 2.0**53  # below it every integer is a double
+MAX_DEPTH = 32
+MAX_FACTS = 10_000
+MAX_INTEGER_BITS = 4_096
+
+STRING, NUMBER, TRUE, FALSE, NULL, LIST, OBJECT = "s", "n", "t", "f", "0", "l", "o"
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+class Fact(NamedTuple):
+    key: str
+    kind: str
+    text: str | None = None
+    tail: str | None = None
+    number: float | None = None
+    rest: float | None = None
+
+
+def clean_text(text: str) -> str:
+    """PostgreSQL stores no NUL and neither database a lone surrogate: they become U+FFFD."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def clean_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata as the catalog keeps it: plain JSON values; NaN and infinities, which JSON lacks, become null."""
+    if not isinstance(metadata, Mapping):
+        raise BadInput(f"metadata must be a mapping, not {type(metadata).__name__}")
+    cleaned: dict[str, Any] = _clean(metadata, 1)
+    return cleaned
+
+
+def fields_hash(caption: str | None, text: str | None, group: str | None, metadata: Mapping[str, Any]) -> str:
+    """Equal for equal captions, texts, groups and metadata, whatever the order of keys."""
+    fields = [_clean_optional(caption), _clean_optional(text), _clean_optional(group), clean_metadata(metadata)]
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def uri_hash(uri: str) -> str:
+    return hashlib.blake2b(clean_text(uri).encode(), digest_size=16).hexdigest()
+
+
+def facts_of(metadata: Mapping[str, Any]) -> list[Fact]:
+    """Every fact of clean metadata, each once."""
+    found = dict.fromkeys(fact for key, value in metadata.items() for fact in _walk(key, value, inside_list=False))
+    if len(found) > MAX_FACTS:
+        raise BadInput(f"metadata holds {len(found):,} values: an item can have {MAX_FACTS:,} at the most")
+    return list(found)
+
+
+def fact_key(path: str) -> str:
+    """The path itself; a very long one by its hash, so that it fits an index entry."""
+    if len(path) <= HEAD:
+        return path
+    return f"{path[:HEAD]}#{hashlib.sha256(path.encode()).hexdigest()}"
+
+
+def split_text(text: str) -> tuple[str, str]:
+    """A text as two that sort, in this order, as the whole does."""
+    return text[:HEAD], text[HEAD:]
+
+
+def split_number(value: float) -> tuple[float, float]:
+    """A number as two doubles that sort, in this order, as the number does: integers stay exact to 30 digits."""
+    try:
+        double = float(value)
+    except OverflowError:  # an integer above every double: all such are equal
+        edge = math.copysign(float(np.finfo(np.float64).max), value)
+        return edge, edge
+    if isinstance(value, int) and abs(double) >= EXACT:
+        return double, float(value - int(double))
+    return double, 0.0
+
+
+def _walk(path: str, value: Any, *, inside_list: bool) -> Iterator[Fact]:
+    key = fact_key(path)
+    if isinstance(value, dict):
+        yield Fact(key, OBJECT)
+        for name, inner in value.items():
+            yield from _walk(f"{path}.{name}", inner, inside_list=False)
+    elif isinstance(value, list):
+        yield Fact(key, LIST)
+        for element in () if inside_list else value:  # as in Mongo, a list in a list is not looked into
+            yield from _walk(path, element, inside_list=True)
+    elif isinstance(value, str):
+        head, tail = split_text(value)
+        yield Fact(key, STRING, text=head, tail=tail)
+    elif isinstance(value, bool):
+        yield Fact(key, TRUE if value else FALSE)
+    elif value is None:
+        yield Fact(key, NULL)
+    else:
+        number, rest = split_number(value)
+        yield Fact(key, NUMBER, number=number, rest=rest)
+
+
+def _clean(value: Any, depth: int) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, str):
+        return clean_text(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        if value.bit_length() > MAX_INTEGER_BITS:
+            raise BadInput("metadata holds an integer of more than 1,200 digits: write it as a string")
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if depth > MAX_DEPTH:
+        raise BadInput(f"metadata is nested deeper than {MAX_DEPTH} levels: flatten it")
+    if isinstance(value, list | tuple):
+        return [_clean(element, depth + 1) for element in value]
+    if isinstance(value, Mapping):
+        return {_clean_key(key): _clean(inner, depth + 1) for key, inner in value.items()}
+    raise BadInput(f"metadata holds a value of type {type(value).__name__}: only what JSON has can be kept")
+
+
+def _clean_key(key: object) -> str:
+    if not isinstance(key, str):
+        raise BadInput(f"metadata has the key {key!r}: keys must be strings")
+    return clean_text(key)
+
+
+def _clean_optional(text: str | None) -> str | None:
+    return None if text is None else clean_text(text)

@@ -1,0 +1,1 @@
+"""Append-only: a migration that has shipped never changes."""

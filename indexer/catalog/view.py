@@ -1,0 +1,46 @@
+"""Reads the state a snapshot is built from, in one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from hearsee.core.errors import NotFound
+from hearsee.core.modality import Modality
+from hearsee.indexer.catalog.connect import Database
+from hearsee.indexer.catalog.rows import PointRows, SegmentRow, ShardRow, View
+from hearsee.indexer.catalog.tables import library, points, segments, shards
+
+
+def read_view(database: Database) -> View:
+    with database.snapshot() as db:
+        generation = db.scalar(select(library.c.generation))
+        if generation is None:
+            raise NotFound(f"no library in {database.label}: index something first, as in `hearsee index FOLDER`")
+        held = tuple(
+            SegmentRow(row.id, Modality(row.modality), *row[2:]) for row in db.execute(select(segments).order_by("id"))
+        )
+        served = tuple(_shard(row) for row in db.execute(select(shards).order_by("id")).mappings())
+        covered = {id_ for shard in served for id_ in shard.segments}
+        uncovered = tuple(segment.id for segment in held if segment.id not in covered)
+        dead = db.scalars(select(points.c.id).where(points.c.removed.is_not(None)).order_by(points.c.id)).all()
+        fresh = read_points(db, database, uncovered)
+    return View(generation, held, served, np.array(dead, np.int64), uncovered, fresh)
+
+
+def read_points(db: Connection, database: Database, segment_ids: Sequence[int]) -> PointRows:
+    if not segment_ids:
+        return PointRows.of([])
+    chosen = select(points.c.segment_id, points.c.row, points.c.id, points.c.item_id)
+    chosen = chosen.where(database.among(points.c.segment_id, list(segment_ids)), points.c.removed.is_(None))
+    return PointRows.of(db.execute(chosen.order_by(points.c.segment_id, points.c.row)).fetchall())
+
+
+def _shard(row: object) -> ShardRow:
+    fields = dict(row)  # type: ignore[call-overload]
+    fields["modality"] = Modality(fields["modality"])
+    fields["segments"] = tuple(json.loads(fields["segments"]))
+    return ShardRow(**fields)

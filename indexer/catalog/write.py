@@ -1,0 +1,214 @@
+"""One commit: every change inside the caller's transaction, in bulk, with ids drawn from the library row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import count
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
+
+from hearsee.core.errors import BadInput, Damaged, NotFound
+from hearsee.indexer.catalog.changes import Change, Compaction, NewFields, NewItem, NewQuarantine, NewShard
+from hearsee.indexer.catalog.connect import Database
+from hearsee.indexer.catalog.facts import Fact, clean_metadata, clean_text, facts_of, fields_hash, uri_hash
+from hearsee.indexer.catalog.tables import facts, items, library, points, quarantine, segments, shards
+
+Row = dict[str, Any]
+
+_CHANGE_ITEM = update(items).where(items.c.id == bindparam("item"))
+_MOVE_POINT = (
+    update(points).where(points.c.id == bindparam("point")).values(segment_id=bindparam("to"), row=bindparam("at"))
+)
+
+
+class Commit:
+    """The work of one change; made, applied and dropped inside one transaction."""
+
+    def __init__(self, database: Database, db: Connection) -> None:
+        self._database = database
+        self._db = db
+        # FOR UPDATE: on PostgreSQL a second writer waits here; on SQLite the transaction already excludes it
+        state = db.execute(select(library).with_for_update()).one()
+        self.generation: int = state.generation + 1
+        self._items = count(state.last_item + 1)
+        self._points = count(state.last_point + 1)
+        self._files = count(state.last_file + 1)
+
+    def apply(self, change: Change) -> int:
+        new_segments = self._add_segments(change)
+        self._remove(list(change.remove))
+        self._put(change.items, new_segments)
+        self._rewrite(change.fields)
+        self._forgive(list(change.unquarantine))
+        self._quarantine(change.quarantine)
+        if change.compaction is not None:
+            self._compact(change.compaction, new_segments)
+        if change.shards is not None:
+            self._replace_shards(change.shards, new_segments)
+        # next(): each counter stands one above the last id given out
+        ids = {"last_item": self._items, "last_point": self._points, "last_file": self._files}
+        self._db.execute(update(library).values(generation=self.generation, **{k: next(c) - 1 for k, c in ids.items()}))
+        return self.generation
+
+    def _bulk(self, statement: Any, rows: Sequence[Row]) -> None:
+        if rows:
+            self._db.execute(statement, rows)
+
+    def _add_segments(self, change: Change) -> list[int]:
+        rows = [
+            {**vars(segment), "id": next(self._files), "generation": self.generation} for segment in change.segments
+        ]
+        self._bulk(insert(segments), rows)
+        return [row["id"] for row in rows]
+
+    def _remove(self, ids: Sequence[int]) -> None:
+        if not ids:
+            return
+        among = self._database.among
+        gone = (items.c.removed.is_(None), among(items.c.id, ids))
+        self._db.execute(update(items).where(*gone).values(removed=self.generation))
+        self._bury(ids)
+        self._db.execute(delete(facts).where(among(facts.c.item_id, ids)))
+
+    def _bury(self, ids: Sequence[int]) -> None:
+        """Tombstone the items' points."""
+        gone = (points.c.removed.is_(None), self._database.among(points.c.item_id, ids))
+        self._db.execute(update(points).where(*gone).values(removed=self.generation))
+
+    def _put(self, given: Sequence[NewItem], new_segments: Sequence[int]) -> None:
+        if not given:
+            return
+        rows = [_item_row(item) for item in given]
+        known = self._live([row["uri_hash"] for row in rows])
+        ids = [known.get(row["uri_hash"]) or next(self._items) for row in rows]
+        if len(set(ids)) < len(ids) or len({row["uri_hash"] for row in rows}) < len(rows):
+            raise BadInput("one commit names the same URI twice: commit the second later")
+        updated = [(id_, row) for id_, row in zip(ids, rows, strict=True) if row["uri_hash"] in known]
+        if updated:
+            self._bury([id_ for id_, _ in updated])
+            self._db.execute(delete(facts).where(self._database.among(facts.c.item_id, [id_ for id_, _ in updated])))
+            self._bulk(_CHANGE_ITEM, [{**row, "item": id_, "changed": self.generation} for id_, row in updated])
+        fresh = [(id_, row) for id_, row in zip(ids, rows, strict=True) if row["uri_hash"] not in known]
+        made = {"added": self.generation, "changed": self.generation}
+        self._bulk(insert(items), [{**row, **made, "id": id_} for id_, row in fresh])
+        self._bulk(insert(points), self._point_rows(given, ids, new_segments))
+        self._bulk(insert(facts), [row for id_, item in zip(ids, given, strict=True) for row in _fact_rows(id_, item)])
+
+    def _point_rows(self, given: Sequence[NewItem], ids: Sequence[int], new_segments: Sequence[int]) -> list[Row]:
+        return [
+            {
+                "id": next(self._points),
+                "item_id": id_,
+                "segment_id": new_segments[point.segment],
+                "row": point.row,
+                "span_start": point.span and point.span.start,
+                "span_end": point.span and point.span.end,
+                "span_unit": point.span and point.span.unit,
+            }
+            for id_, item in zip(ids, given, strict=True)
+            for point in item.points
+        ]
+
+    def _rewrite(self, given: Sequence[NewFields]) -> None:
+        if not given:
+            return
+        rows = [_field_row(fields) for fields in given]
+        known = self._live([row["uri_hash"] for row in rows])
+        for fields, row in zip(given, rows, strict=True):
+            if row["uri_hash"] not in known:
+                raise NotFound(f"no item {fields.uri} to change: add it first")
+        ids = [known[row["uri_hash"]] for row in rows]
+        if len(set(ids)) < len(ids):
+            raise BadInput("one commit names the same URI twice: commit the second later")
+        self._bulk(
+            _CHANGE_ITEM, [{**row, "item": i, "changed": self.generation} for i, row in zip(ids, rows, strict=True)]
+        )
+        self._db.execute(delete(facts).where(self._database.among(facts.c.item_id, ids)))
+        self._bulk(insert(facts), [row for id_, new in zip(ids, given, strict=True) for row in _fact_rows(id_, new)])
+
+    def _live(self, hashes: Sequence[str]) -> dict[str, int]:
+        chosen = select(items.c.uri_hash, items.c.id)
+        chosen = chosen.where(items.c.removed.is_(None), self._database.among(items.c.uri_hash, hashes))
+        return {row[0]: row[1] for row in self._db.execute(chosen)}
+
+    def _forgive(self, uris: Sequence[str]) -> None:
+        if uris:
+            hashes = [uri_hash(uri) for uri in uris]
+            self._db.execute(delete(quarantine).where(self._database.among(quarantine.c.uri_hash, hashes)))
+
+    def _quarantine(self, given: Sequence[NewQuarantine]) -> None:
+        """Each URI once, with its newest reason and how often it has failed."""
+        if not given:
+            return
+        by_hash = {uri_hash(one.uri): one for one in given}
+        among = self._database.among(quarantine.c.uri_hash, list(by_hash))
+        before = {
+            row[0]: row[1] for row in self._db.execute(select(quarantine.c.uri_hash, quarantine.c.count).where(among))
+        }
+        self._db.execute(delete(quarantine).where(among))
+        rows = [
+            {
+                "uri_hash": hash_,
+                "uri": clean_text(one.uri),
+                "source": clean_text(one.source),
+                "content": one.content,
+                "reason": clean_text(one.reason),
+                "count": before.get(hash_, 0) + 1,
+                "generation": self.generation,
+            }
+            for hash_, one in by_hash.items()
+        ]
+        self._bulk(insert(quarantine), rows)
+
+    def _compact(self, compaction: Compaction, new_segments: Sequence[int]) -> None:
+        moved = [{"point": p.point_id, "to": new_segments[p.segment], "at": p.row} for p in compaction.moved]
+        self._bulk(_MOVE_POINT, moved)
+        drop = list(compaction.drop)
+        if not drop:
+            return
+        among = self._database.among
+        self._db.execute(delete(points).where(among(points.c.segment_id, drop), points.c.removed.is_not(None)))
+        left = self._db.execute(select(points.c.id).where(among(points.c.segment_id, drop)).limit(1)).first()
+        if left is not None:
+            raise Damaged(
+                f"compaction would lose point {left[0]}, which is live and has not moved: nothing was changed"
+            )
+        covered = self._db.execute(select(shards.c.id, shards.c.segments)).fetchall()
+        stale = [row.id for row in covered if not set(drop).isdisjoint(json.loads(row.segments))]
+        self._db.execute(delete(shards).where(among(shards.c.id, stale)))
+        self._db.execute(delete(segments).where(among(segments.c.id, drop)))
+        held = exists().where(points.c.item_id == items.c.id)
+        self._db.execute(delete(items).where(items.c.removed.is_not(None), ~held))
+
+    def _replace_shards(self, given: Sequence[NewShard], new_segments: Sequence[int]) -> None:
+        modalities = sorted({str(shard.modality) for shard in given})
+        self._db.execute(delete(shards).where(self._database.among(shards.c.modality, modalities)))
+        rows = []
+        for shard in given:
+            row = {**vars(shard), "id": next(self._files), "generation": self.generation}
+            row["segments"] = json.dumps([*shard.segments, *(new_segments[index] for index in row.pop("fresh"))])
+            rows.append(row)
+        self._bulk(insert(shards), rows)
+
+
+def _item_row(item: NewItem) -> Row:
+    return {**_field_row(item), "modality": str(item.modality), "content": item.content, "bytes": item.bytes}
+
+
+def _field_row(fields: NewItem | NewFields) -> Row:
+    optional = {"caption": fields.caption, "text": fields.text, "group_name": fields.group}
+    return {
+        "uri": clean_text(fields.uri),
+        "uri_hash": uri_hash(fields.uri),
+        **{name: None if value is None else clean_text(value) for name, value in optional.items()},
+        "metadata": json.dumps(clean_metadata(fields.metadata), ensure_ascii=False, allow_nan=False),
+        "fields_hash": fields_hash(fields.caption, fields.text, fields.group, fields.metadata),
+        "source": clean_text(fields.source),
+    }
+
+
+def _fact_rows(item_id: int, fields: NewItem | NewFields) -> list[Row]:
+    found = facts_of(clean_metadata(fields.metadata))
+    return [{"item_id": item_id, "n": n, **dict(zip(Fact._fields, fact, strict=True))} for n, fact in enumerate(found)]
