@@ -263,5 +263,6 @@ def _short(value: object) -> str:
         return str(value) if value.bit_length() < 200 else "a very large number"
     if isinstance(value, float):
         return repr(value)
-    kinds = {dict: "an object", list: "a list", tuple: "a list"}
-    return kinds.get(type(value), f"a value of type {type(value).__name__}")
+    if isinstance(value, dict | list | tuple):
+        return "an object" if isinstance(value, dict) else "a list"
+    return f"a value of type {type(value).__name__}"

@@ -27,7 +27,7 @@ from hearsee.indexer.catalog.filters import condition
 from hearsee.indexer.catalog.rows import Ids, Known, LibraryInfo, Placed, PointRows, Quarantined, View
 from hearsee.indexer.catalog.tables import FORMAT, items, library, points, quarantine, segments, towers
 from hearsee.indexer.catalog.view import read_points, read_view
-from hearsee.indexer.catalog.write import Commit
+from hearsee.indexer.catalog.write import Commit, Prepared
 
 _STREAMED = 5_000  # rows fetched at a time
 _ITEM = (
@@ -114,8 +114,9 @@ class Catalog:
 
     def commit(self, change: Change) -> int:
         """Apply everything or nothing; returns the new generation once it is durable."""
+        prepared = Prepared.of(change)
         with self._database.writing() as db:
-            return Commit(self._database, db).apply(change)
+            return Commit(self._database, db).apply(prepared)
 
     def find(self, uris: Sequence[str]) -> dict[str, Known]:
         """The live items among the URIs."""

@@ -48,8 +48,14 @@ def clean_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def fields_hash(caption: str | None, text: str | None, group: str | None, metadata: Mapping[str, Any]) -> str:
     """Equal for equal captions, texts, groups and metadata, whatever the order of keys."""
-    fields = [_clean_optional(caption), _clean_optional(text), _clean_optional(group), clean_metadata(metadata)]
-    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:32]
+    caption, text, group = (None if value is None else clean_text(value) for value in (caption, text, group))
+    return hash_fields(caption, text, group, clean_metadata(metadata))
+
+
+def hash_fields(caption: str | None, text: str | None, group: str | None, metadata: Mapping[str, Any]) -> str:
+    """The same for fields that are clean already."""
+    fields = json.dumps([caption, text, group, metadata], sort_keys=True)
+    return hashlib.sha256(fields.encode()).hexdigest()[:32]
 
 
 def uri_hash(uri: str) -> str:
@@ -136,7 +142,3 @@ def _clean_key(key: object) -> str:
     if not isinstance(key, str):
         raise BadInput(f"metadata has the key {key!r}: keys must be strings")
     return clean_text(key)
-
-
-def _clean_optional(text: str | None) -> str | None:
-    return None if text is None else clean_text(text)

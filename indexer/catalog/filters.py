@@ -71,12 +71,16 @@ def _fact(where: Equals | Compares | OneOf | Exists | Prefix) -> Condition:
             return _having(key, true())
         case Prefix(_, text):
             return _having(key, _starts(clean_text(text)))
-        case Compares(_, order, str() as text):
-            head, tail = split_text(clean_text(text))
-            return _having(key, _beyond(order, facts.c.text, head, facts.c.tail, tail, whole=len(head) < HEAD))
         case Compares(_, order, value):
-            number, rest = split_number(value)
-            return _having(key, _beyond(order, facts.c.number, number, facts.c.rest, rest, whole=abs(number) < EXACT))
+            return _having(key, _compared(order, value))
+
+
+def _compared(order: Order, value: str | int | float) -> Condition:
+    if isinstance(value, str):
+        head, tail = split_text(clean_text(value))
+        return _beyond(order, facts.c.text, head, facts.c.tail, tail, whole=len(head) < HEAD)
+    number, rest = split_number(value)
+    return _beyond(order, facts.c.number, number, facts.c.rest, rest, whole=abs(number) < EXACT)
 
 
 def _having(key: str, fact: Condition) -> Condition:

@@ -84,9 +84,9 @@ items = Table(
     Column("changed", Id, nullable=False),
     Column("removed", Id),
 )
-_live = {"sqlite_where": text("removed IS NULL"), "postgresql_where": text("removed IS NULL")}
-Index("items_live_uri", items.c.uri_hash, unique=True, **_live)
-Index("items_live_content", items.c.content, **_live)
+_live = text("removed IS NULL")
+Index("items_live_uri", items.c.uri_hash, unique=True, sqlite_where=_live, postgresql_where=_live)
+Index("items_live_content", items.c.content, sqlite_where=_live, postgresql_where=_live)
 
 points = Table(
     "points",
@@ -102,8 +102,8 @@ points = Table(
     UniqueConstraint("segment_id", "row", name="points_segment_row"),
 )
 Index("points_item", points.c.item_id)
-_dead = {"sqlite_where": text("removed IS NOT NULL"), "postgresql_where": text("removed IS NOT NULL")}
-Index("points_dead", points.c.removed, **_dead)
+_dead = text("removed IS NOT NULL")
+Index("points_dead", points.c.removed, sqlite_where=_dead, postgresql_where=_dead)
 
 # What `where` is answered from: one row for each leaf, list element and container of a live item's metadata.
 facts = Table(
@@ -120,22 +120,9 @@ facts = Table(
     sqlite_with_rowid=False,
 )
 Index("facts_kind", facts.c.key, facts.c.kind, facts.c.item_id)
-Index(
-    "facts_text",
-    facts.c.key,
-    facts.c.text,
-    facts.c.item_id,
-    sqlite_where=text("text IS NOT NULL"),
-    postgresql_where=text("text IS NOT NULL"),
-)
-Index(
-    "facts_number",
-    facts.c.key,
-    facts.c.number,
-    facts.c.item_id,
-    sqlite_where=text("number IS NOT NULL"),
-    postgresql_where=text("number IS NOT NULL"),
-)
+_text, _number = text("text IS NOT NULL"), text("number IS NOT NULL")
+Index("facts_text", facts.c.key, facts.c.text, facts.c.item_id, sqlite_where=_text, postgresql_where=_text)
+Index("facts_number", facts.c.key, facts.c.number, facts.c.item_id, sqlite_where=_number, postgresql_where=_number)
 
 shards = Table(
     "shards",

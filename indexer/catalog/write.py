@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
-from hearsee.core.errors import BadInput, Damaged, NotFound
+from hearsee.core.errors import Damaged, NotFound
 from hearsee.indexer.catalog.changes import Change, Compaction, NewFields, NewItem, NewQuarantine, NewShard
 from hearsee.indexer.catalog.connect import Database
-from hearsee.indexer.catalog.facts import Fact, clean_metadata, clean_text, facts_of, fields_hash, uri_hash
+from hearsee.indexer.catalog.entries import Entry, Row, entries_of
+from hearsee.indexer.catalog.facts import Fact, clean_text, uri_hash
 from hearsee.indexer.catalog.tables import facts, items, library, points, quarantine, segments, shards
 
-Row = dict[str, Any]
-
+_FACT = ("item_id", "n", *Fact._fields)
 _CHANGE_ITEM = update(items).where(items.c.id == bindparam("item"))
 _MOVE_POINT = (
     update(points).where(points.c.id == bindparam("point")).values(segment_id=bindparam("to"), row=bindparam("at"))
 )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A change whose items are rows already: the lock is not held while they are cleaned."""
+
+    change: Change
+    items: list[Entry]
+    fields: list[Entry]
+
+    @classmethod
+    def of(cls, change: Change) -> Prepared:
+        return cls(change, entries_of(change.items), entries_of(change.fields))
 
 
 class Commit:
@@ -31,16 +45,17 @@ class Commit:
         self._db = db
         # FOR UPDATE: on PostgreSQL a second writer waits here; on SQLite the transaction already excludes it
         state = db.execute(select(library).with_for_update()).one()
-        self.generation: int = state.generation + 1
+        self.generation = int(state.generation) + 1
         self._items = count(state.last_item + 1)
         self._points = count(state.last_point + 1)
         self._files = count(state.last_file + 1)
 
-    def apply(self, change: Change) -> int:
+    def apply(self, prepared: Prepared) -> int:
+        change = prepared.change
         new_segments = self._add_segments(change)
         self._remove(list(change.remove))
-        self._put(change.items, new_segments)
-        self._rewrite(change.fields)
+        self._put(change.items, prepared.items, new_segments)
+        self._rewrite(change.fields, prepared.fields)
         self._forgive(list(change.unquarantine))
         self._quarantine(change.quarantine)
         if change.compaction is not None:
@@ -77,24 +92,21 @@ class Commit:
         gone = (points.c.removed.is_(None), self._database.among(points.c.item_id, ids))
         self._db.execute(update(points).where(*gone).values(removed=self.generation))
 
-    def _put(self, given: Sequence[NewItem], new_segments: Sequence[int]) -> None:
+    def _put(self, given: Sequence[NewItem], entries: Sequence[Entry], new_segments: Sequence[int]) -> None:
         if not given:
             return
-        rows = [_item_row(item) for item in given]
-        known = self._live([row["uri_hash"] for row in rows])
-        ids = [known.get(row["uri_hash"]) or next(self._items) for row in rows]
-        if len(set(ids)) < len(ids) or len({row["uri_hash"] for row in rows}) < len(rows):
-            raise BadInput("one commit names the same URI twice: commit the second later")
-        updated = [(id_, row) for id_, row in zip(ids, rows, strict=True) if row["uri_hash"] in known]
+        known = self._live(entries)
+        ids = [known.get(entry.uri_hash) or next(self._items) for entry in entries]
+        placed = list(zip(ids, entries, strict=True))
+        updated = [(id_, entry) for id_, entry in placed if entry.uri_hash in known]
         if updated:
             self._bury([id_ for id_, _ in updated])
-            self._db.execute(delete(facts).where(self._database.among(facts.c.item_id, [id_ for id_, _ in updated])))
-            self._bulk(_CHANGE_ITEM, [{**row, "item": id_, "changed": self.generation} for id_, row in updated])
-        fresh = [(id_, row) for id_, row in zip(ids, rows, strict=True) if row["uri_hash"] not in known]
+            self._change(updated)
+        fresh = [(id_, entry) for id_, entry in placed if entry.uri_hash not in known]
         made = {"added": self.generation, "changed": self.generation}
-        self._bulk(insert(items), [{**row, **made, "id": id_} for id_, row in fresh])
+        self._bulk(insert(items), [{**entry.row, **made, "id": id_} for id_, entry in fresh])
+        self._state(fresh)
         self._bulk(insert(points), self._point_rows(given, ids, new_segments))
-        self._bulk(insert(facts), [row for id_, item in zip(ids, given, strict=True) for row in _fact_rows(id_, item)])
 
     def _point_rows(self, given: Sequence[NewItem], ids: Sequence[int], new_segments: Sequence[int]) -> list[Row]:
         return [
@@ -111,26 +123,31 @@ class Commit:
             for point in item.points
         ]
 
-    def _rewrite(self, given: Sequence[NewFields]) -> None:
+    def _rewrite(self, given: Sequence[NewFields], entries: Sequence[Entry]) -> None:
         if not given:
             return
-        rows = [_field_row(fields) for fields in given]
-        known = self._live([row["uri_hash"] for row in rows])
-        for fields, row in zip(given, rows, strict=True):
-            if row["uri_hash"] not in known:
+        known = self._live(entries)
+        for fields, entry in zip(given, entries, strict=True):
+            if entry.uri_hash not in known:
                 raise NotFound(f"no item {fields.uri} to change: add it first")
-        ids = [known[row["uri_hash"]] for row in rows]
-        if len(set(ids)) < len(ids):
-            raise BadInput("one commit names the same URI twice: commit the second later")
-        self._bulk(
-            _CHANGE_ITEM, [{**row, "item": i, "changed": self.generation} for i, row in zip(ids, rows, strict=True)]
-        )
-        self._db.execute(delete(facts).where(self._database.among(facts.c.item_id, ids)))
-        self._bulk(insert(facts), [row for id_, new in zip(ids, given, strict=True) for row in _fact_rows(id_, new)])
+        self._change([(known[entry.uri_hash], entry) for entry in entries])
 
-    def _live(self, hashes: Sequence[str]) -> dict[str, int]:
-        chosen = select(items.c.uri_hash, items.c.id)
-        chosen = chosen.where(items.c.removed.is_(None), self._database.among(items.c.uri_hash, hashes))
+    def _change(self, placed: Sequence[tuple[int, Entry]]) -> None:
+        """Write entries over the items that are there."""
+        self._bulk(_CHANGE_ITEM, [{**entry.row, "item": id_, "changed": self.generation} for id_, entry in placed])
+        self._db.execute(delete(facts).where(self._database.among(facts.c.item_id, [id_ for id_, _ in placed])))
+        self._state(placed)
+
+    def _state(self, placed: Sequence[tuple[int, Entry]]) -> None:
+        """Insert the entries' facts, the bulk of a commit, past what SQLAlchemy does for each row."""
+        rows = [(id_, n, *fact) for id_, entry in placed for n, fact in enumerate(entry.facts)]
+        if rows:
+            marks = ", ".join(["?" if self._database.sqlite else "%s"] * len(_FACT))
+            self._db.exec_driver_sql(f"INSERT INTO facts ({', '.join(_FACT)}) VALUES ({marks})", rows)  # noqa: S608
+
+    def _live(self, entries: Sequence[Entry]) -> dict[str, int]:
+        chosen = select(items.c.uri_hash, items.c.id).where(items.c.removed.is_(None))
+        chosen = chosen.where(self._database.among(items.c.uri_hash, [entry.uri_hash for entry in entries]))
         return {row[0]: row[1] for row in self._db.execute(chosen)}
 
     def _forgive(self, uris: Sequence[str]) -> None:
@@ -191,24 +208,3 @@ class Commit:
             row["segments"] = json.dumps([*shard.segments, *(new_segments[index] for index in row.pop("fresh"))])
             rows.append(row)
         self._bulk(insert(shards), rows)
-
-
-def _item_row(item: NewItem) -> Row:
-    return {**_field_row(item), "modality": str(item.modality), "content": item.content, "bytes": item.bytes}
-
-
-def _field_row(fields: NewItem | NewFields) -> Row:
-    optional = {"caption": fields.caption, "text": fields.text, "group_name": fields.group}
-    return {
-        "uri": clean_text(fields.uri),
-        "uri_hash": uri_hash(fields.uri),
-        **{name: None if value is None else clean_text(value) for name, value in optional.items()},
-        "metadata": json.dumps(clean_metadata(fields.metadata), ensure_ascii=False, allow_nan=False),
-        "fields_hash": fields_hash(fields.caption, fields.text, fields.group, fields.metadata),
-        "source": clean_text(fields.source),
-    }
-
-
-def _fact_rows(item_id: int, fields: NewItem | NewFields) -> list[Row]:
-    found = facts_of(clean_metadata(fields.metadata))
-    return [{"item_id": item_id, "n": n, **dict(zip(Fact._fields, fact, strict=True))} for n, fact in enumerate(found)]
