@@ -1,0 +1,58 @@
+"""What a reader yields: things to index, and things that it had to pass over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hearsee.core.modality import Modality
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing to index; `read` gives its bytes, or raises OSError or BadMedia."""
+
+    uri: str
+    modality: Modality
+    read: Callable[[], bytes]
+    caption: str | None = None
+    text: str | None = None
+    group: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """One thing that was passed over, and why.
+
+    `unseen`: it could not be looked at (no permission, say), so what a library already has of it stays.
+    `partial`: others may have been missed with it, so nothing may be taken for gone in this scan.
+    """
+
+    uri: str
+    reason: str
+    unseen: bool = False
+    partial: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """One thing that a user pointed at, with its entries in an order that is the same every time."""
+
+    uri: str
+    entries: Iterator[Entry | Rejected]
+    count: int | None = None  # of entries, where it is known without a scan
+
+
+def sound_text(text: str) -> str:
+    """Replace what cannot be written as UTF-8 (lone surrogates) by U+FFFD."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def why(error: OSError) -> str:
+    """An OSError without the path in it, which the report names already."""
+    return f"cannot be read: {(error.strerror or str(error)).lower()}"

@@ -1,0 +1,116 @@
+"""Opening what a user points at, and reading one of its items again."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hearsee.core.errors import BadInput, BadMedia, NotFound
+from hearsee.core.item import local_path
+from hearsee.core.media.limits import Limits
+from hearsee.indexer.corpus.entries import Entry, Rejected, Source, why
+from hearsee.indexer.corpus.files import kind_of_place, modality_by_bytes, modality_by_name, read_file
+from hearsee.indexer.corpus.folders import folder_entries
+from hearsee.indexer.corpus.tables import Columns, is_table, table_entries
+from hearsee.indexer.corpus.tars import read_member, tar_entries
+
+TOYBOX_TABLE = "items.jsonl"  # a folder that holds one is read as this table
+_FIRST = 3  # rows looked at before a table is taken for one
+
+
+def open_source(
+    source: str, limits: Limits, *, path_column: str | None = None, text_column: str | None = None
+) -> Source:
+    """Open a folder, a table (.csv .tsv .jsonl .ndjson .parquet), a plain .tar or a single media file.
+
+    Entries come in an order that is the same every time. An error here means that nothing was read.
+    """
+    path = _path_of(source)
+    columns = Columns(path_column, text_column)
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            table = path / TOYBOX_TABLE
+            if not table.is_file():
+                return Source(path.as_uri(), _not_empty(folder_entries(path, limits), source))
+            path = table
+        elif kind := kind_of_place(mode):
+            raise BadInput(f"{source}: {kind}: give a folder, a table, a tar or a media file")
+        return Source(path.as_uri(), _not_empty(_file_entries(path, source, columns, limits), source))
+    except FileNotFoundError:
+        raise NotFound(f"{source}: there is no such file or folder") from None
+    except OSError as error:
+        raise BadInput(f"{source}: {why(error)}") from None
+
+
+def read_item(uri: str, limits: Limits) -> bytes:
+    """The bytes of an item again: of its file, its tar member, or the text of its table row."""
+    path = local_path(uri)
+    if path is None:
+        raise NotFound(f"{uri}: only local files can be read in this version")
+    base, _, fragment = uri.partition("#")
+    try:
+        if not fragment:
+            return read_file(path, limits)
+        if path.suffix.lower() == ".tar":
+            return read_member(path, fragment, limits)
+        for entry in table_entries(path, Columns(), limits) if is_table(path) else ():
+            if entry.uri == uri and isinstance(entry, Entry):
+                return entry.read()
+    except OSError as error:
+        raise NotFound(f"{base}: {why(error)}") from None
+    raise NotFound(f"{uri}: no such row any more: index {path} again")
+
+
+def _path_of(source: str) -> Path:
+    if "\0" in source or not source:
+        raise BadInput(f"{source!r} is not the name of a folder or file")
+    if "://" in source or source.startswith("file:"):
+        path = local_path(source)
+        if path is None:
+            scheme = urlsplit(source).scheme
+            raise BadInput(f"{source}: {scheme}:// is not fetched in this version: download it, give its path")
+        source = os.fspath(path)
+    return Path(os.path.abspath(Path(source).expanduser()))  # noqa: PTH100  links in it stay as the user wrote them
+
+
+def _file_entries(path: Path, source: str, columns: Columns, limits: Limits) -> Iterator[Entry | Rejected]:
+    ending = path.suffix.lower()
+    if is_table(path):
+        return _checked(table_entries(path, columns, limits), source, path.as_uri())
+    if ending == ".tar":
+        return _checked(tar_entries(path, limits), source, path.as_uri())
+    try:
+        modality = modality_by_name(path.name) or modality_by_bytes(path, limits)
+    except BadMedia as error:
+        raise BadInput(f"{source}: {error}") from None
+    if modality is None:
+        more = "unpack it into a plain .tar" if ending in (".gz", ".tgz", ".zip", ".bz2", ".xz", ".zst") else ""
+        known = "a folder, .csv .tsv .jsonl .ndjson .parquet .tar, or a picture, sound or text"
+        raise BadInput(f"{source}: not something to index: {more or f'give {known}'}")
+    return iter([Entry(path.as_uri(), modality, lambda: read_file(path, limits))])
+
+
+def _checked(entries: Iterator[Entry | Rejected], source: str, uri: str) -> Iterator[Entry | Rejected]:
+    """Fail now, and not as a quarantined row, when the file cannot be read at all or its columns are unknown."""
+    first = list(itertools.islice(entries, _FIRST))
+    bad = [one for one in first if isinstance(one, Rejected)]
+    if bad and bad[0].partial and bad[0].uri == uri and bad[0] is first[0]:
+        reason = bad[0].reason
+        raise BadInput(reason if reason.startswith("/") else f"{source}: {reason}")
+    if bad and len(bad) == len(first) and all("no path and no text" in one.reason for one in bad):
+        raise BadInput(f"{source}: {bad[0].reason} (--path-column, --text-column)")
+    return itertools.chain(first, entries)
+
+
+def _not_empty(entries: Iterator[Entry | Rejected], source: str) -> Iterator[Entry | Rejected]:
+    """An empty source is an error and not a wish to remove all that it ever held."""
+    try:
+        first = next(entries)
+    except StopIteration:
+        raise NotFound(f"{source}: no pictures, sounds or texts in it; nothing was removed") from None
+    return itertools.chain([first], entries)

@@ -1,0 +1,1 @@
+"""Filling a library: read, decode in worker processes, encode in batches, commit."""

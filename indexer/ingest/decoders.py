@@ -1,0 +1,168 @@
+"""A pool of decoding processes: each item has a deadline, a process that dies takes one item with it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from hearsee.core.errors import BadMedia, HearseeError
+from hearsee.core.media.kinds import Piece
+from hearsee.core.media.limits import Limits
+from hearsee.core.modality import Modality
+from hearsee.indexer.ingest.process import Died, Late, Process
+
+Pieces: TypeAlias = list[Piece]
+AHEAD = 3  # jobs that a process holds: the next ones travel while it works on the first
+START_SECONDS = 60.0  # for a process to come up on a busy machine
+START_HINT = "run `python -m hearsee.indexer.ingest.worker < /dev/null` to see why"
+
+
+@dataclass(frozen=True)
+class _Job:
+    number: int  # in the order of submission
+    modality: Modality
+    preparation: str
+    raw: bytes
+    done: Future[Pieces]
+
+
+class Decoders:
+    """Decodes in the order of submission, as many at a time as there are processes; started when first needed.
+
+    Every result must be given back with `release`, in the order of submission: prepared arrays that nobody has
+    released hold the processes up, so that memory stays bounded.
+    """
+
+    def __init__(self, workers: int, limits: Limits, *, max_bytes: int = 64 * 2**20) -> None:
+        self._limits = limits
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._room = _Room(max_bytes)
+        self._submitted = 0
+        self._closing = False
+        self._threads = [threading.Thread(target=self._serve, name=f"decoder-{n}", daemon=True) for n in range(workers)]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, modality: Modality, preparation: str, raw: bytes) -> Future[Pieces]:
+        done: Future[Pieces] = Future()
+        self._jobs.put(_Job(self._submitted, modality, preparation, raw, done))
+        self._submitted += 1
+        return done
+
+    def release(self, pieces: Pieces) -> None:
+        self._room.release(_size(pieces))
+
+    def close(self) -> None:
+        """End all processes; what was not decoded is cancelled."""
+        self._closing = True
+        self._room.open_wide()
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _serve(self) -> None:
+        """One process at a time, until the pool closes."""
+        held: deque[_Job] = deque()  # jobs the process has, oldest first
+        process: Process | None = None
+        try:
+            while self._take(held, process):
+                if process is None:
+                    # Started by this thread on purpose: the process dies with the thread that started it.
+                    process = Process(self._limits)
+                    for job in held:
+                        process.send(job.modality, job.preparation, job.raw)
+                self._room.wait(held[0].number)
+                if self._closing or not self._settle(held, process):
+                    process.close()
+                    process = None
+        finally:
+            if process is not None:
+                process.close()
+            for job in held:
+                job.done.cancel()
+
+    def _take(self, held: deque[_Job], process: Process | None) -> bool:
+        """Fill up what the process holds; wait only when it holds nothing. False: time to go."""
+        while len(held) < AHEAD and not self._closing:
+            try:
+                job = self._jobs.get(block=not held)
+            except queue.Empty:
+                return True
+            if job is None:
+                self._closing = True
+                return False
+            held.append(job)
+            if process is not None:
+                process.send(job.modality, job.preparation, job.raw)
+        return not self._closing
+
+    def _start(self, process: Process) -> None:
+        try:
+            process.ready(time.monotonic() + START_SECONDS)
+        except (Late, Died) as error:
+            how = process.how_it_died() if isinstance(error, Died) else f"nothing heard for {START_SECONDS:g} s"
+            raise HearseeError(f"a decoding process does not start ({how}): {START_HINT}") from None
+
+    def _settle(self, held: deque[_Job], process: Process) -> bool:
+        """Wait for the oldest job's answer; False when the process is of no more use."""
+        seconds = self._limits.decode_seconds
+        pieces: Pieces = []
+        error: Exception | None = None
+        alive = True
+        try:
+            self._start(process)
+            pieces = process.answer(time.monotonic() + seconds)
+        except MemoryError:
+            gigabytes = self._limits.worker_bytes / 2**30
+            alive, error = False, BadMedia(f"decoding needed more than {gigabytes:.3g} GB of memory")
+        except Late:
+            alive, error = False, BadMedia(f"decoding took longer than {seconds:g} s")
+        except Died:
+            alive, error = False, BadMedia(f"crashed the decoder ({process.how_it_died()})")
+        except Exception as other:
+            error = other
+            alive = isinstance(other, BadMedia)
+        job = held.popleft()
+        self._room.hold(_size(pieces))
+        if error is not None:
+            job.done.set_exception(error)
+        else:
+            job.done.set_result(pieces)
+        return alive
+
+
+class _Room:
+    """How many bytes of prepared arrays wait to be released; the oldest job always gets through."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._held, self._released = most, 0, 0
+        self._change = threading.Condition()
+
+    def wait(self, number: int) -> None:
+        with self._change:
+            self._change.wait_for(lambda: self._held < self._most or number <= self._released)
+
+    def hold(self, size: int) -> None:
+        with self._change:
+            self._held += size
+
+    def release(self, size: int) -> None:
+        with self._change:
+            self._held -= size
+            self._released += 1
+            self._change.notify_all()
+
+    def open_wide(self) -> None:
+        with self._change:
+            self._most = 2**63
+            self._change.notify_all()
+
+
+def _size(pieces: Pieces) -> int:
+    return sum(piece.data.nbytes for piece in pieces)

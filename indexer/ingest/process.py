@@ -1,0 +1,144 @@
+"""The parent's end of one decoding process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from hearsee.core.errors import BadInput, BadMedia
+from hearsee.core.media.kinds import Piece, Span
+from hearsee.core.media.limits import Limits
+from hearsee.core.modality import Modality
+from hearsee.indexer.ingest.worker import LENGTH
+
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_PIPE_BYTES = 2**20
+
+
+class Late(Exception):  # noqa: N818  a state, not an error for users
+    """No whole answer came in time."""
+
+
+class Died(Exception):  # noqa: N818
+    """The process ended before its answer was whole."""
+
+
+class Process:
+    """Starts a worker, feeds it without ever blocking, and takes its answers in the order of the jobs."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "hearsee.indexer.ingest.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # decoders grumble there about media that are quarantined anyway
+            env={**os.environ, **_ONE_THREAD},
+        )
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        self._in, self._out = self._child.stdin.fileno(), self._child.stdout.fileno()
+        for pipe in (self._in, self._out):
+            os.set_blocking(pipe, False)
+            _widen(pipe)
+        self._ready = False
+        self._unsent: deque[memoryview] = deque()
+        self._queue({**asdict(limits), "sizes": []}, b"")
+
+    def ready(self, deadline: float) -> None:
+        """Wait for a process that has just been started; at once after that."""
+        if not self._ready:
+            (length,) = LENGTH.unpack(self._read(LENGTH.size, deadline))
+            self._ready = bool(json.loads(self._read(length, deadline)).get("ready"))
+
+    def send(self, modality: Modality, preparation: str, raw: bytes) -> None:
+        """Hand over a job; it travels while answers are awaited."""
+        self._queue({"modality": modality.value, "preparation": preparation, "sizes": [len(raw)]}, raw)
+        self._write()
+
+    def answer(self, deadline: float) -> list[Piece]:
+        """The pieces of the oldest job; BadMedia when that is the answer, Late or Died when there is none."""
+        (length,) = LENGTH.unpack(self._read(LENGTH.size, deadline))
+        header = json.loads(self._read(length, deadline))
+        if "bad" in header:
+            raise BadMedia(header["bad"])
+        if "failed" in header:
+            raise BadInput(header["failed"])
+        if "memory" in header:
+            raise MemoryError
+        pieces = []
+        for dtype, shape, span in zip(header["dtypes"], header["shapes"], header["spans"], strict=True):
+            data = np.empty(shape, np.dtype(dtype))
+            self._fill(data.reshape(-1).view(np.uint8).data, deadline)
+            pieces.append(Piece(data, None if span is None else Span(*span)))
+        return pieces
+
+    def how_it_died(self) -> str:
+        code = self._child.wait()
+        if code == -signal.SIGKILL:
+            return "it was killed"
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+    def close(self) -> None:
+        self._child.kill()
+        for pipe in (self._child.stdin, self._child.stdout):
+            with contextlib.suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
+        self._child.wait()
+
+    def _queue(self, header: dict[str, Any], raw: bytes) -> None:
+        text = json.dumps(header).encode()
+        self._unsent += [memoryview(LENGTH.pack(len(text)) + text), memoryview(raw)]
+
+    def _write(self) -> None:
+        try:
+            while self._unsent:
+                if part := self._unsent[0]:
+                    self._unsent[0] = part[os.write(self._in, part) :]
+                else:
+                    self._unsent.popleft()
+        except BlockingIOError:
+            return
+        except BrokenPipeError:
+            self._unsent.clear()  # the reading side finds out how it died
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        buffer = bytearray(size)
+        self._fill(memoryview(buffer), deadline)
+        return bytes(buffer)
+
+    def _fill(self, target: memoryview, deadline: float) -> None:
+        while target:
+            with contextlib.suppress(BlockingIOError):
+                got = os.readv(self._out, [target])
+                if got == 0:
+                    raise Died
+                target = target[got:]
+                continue
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise Late
+            poll = select.poll()  # select() cannot take handles above 1023
+            poll.register(self._out, select.POLLIN)
+            if self._unsent:
+                poll.register(self._in, select.POLLOUT)
+            poll.poll(min(left, 60.0) * 1000)
+            self._write()
+
+
+def _widen(pipe: int) -> None:
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
