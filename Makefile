@@ -45,12 +45,12 @@ build/src/hearsee/%:
 
 .venv/test.stamp: .venv/demo.stamp
 	@echo "Installing what the tests need ..."
-	@$(BIN)/python -m pip install --quiet --editable '.[cpu,dev]'
+	@$(BIN)/python -m pip install -qq --editable '.[cpu,dev]'
 	@touch $@
 
 .venv/demo.stamp: pyproject.toml | $(BIN)/python build/dist.cfg
 	@echo "Installing Hearsee into .venv (torch is large: minutes, once) ..."
-	@$(BIN)/python -m pip install --quiet --editable '.[cpu]'
+	@$(BIN)/python -m pip install -qq --editable '.[cpu]'
 	@touch $@
 
 # Keeps the metadata of the editable install out of the source folders.

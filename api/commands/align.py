@@ -1,0 +1,48 @@
+"""`hearsee align`: train towers or heads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hearsee.api.options import JsonOption
+from hearsee.api.terminal import console, print_json, table, visible
+
+app = typer.Typer(help="Train what carries pictures, sounds and words into one space.", no_args_is_help=False)
+
+
+@app.callback()
+def align() -> None:
+    """Train what carries pictures, sounds and words into one space."""
+
+
+@app.command("toybox")
+def align_toybox(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where weights and figures go.")] = Path(
+        "toybox-weights"
+    ),
+    seed: Annotated[int | None, typer.Option("--seed", help="Decides the lessons and the first weights.")] = None,
+    groups: Annotated[int | None, typer.Option("--groups", help="How many groups to learn from.")] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="How often to go over them.")] = None,
+    workers: Annotated[int, typer.Option("--workers", help="Processes that draw and play the lessons.")] = 2,
+    as_json: JsonOption = False,
+) -> None:
+    """Train the toybox's three towers from nothing."""
+    from hearsee.api.answers import plain
+    from hearsee.toybox.train import Recipe, train
+
+    given = {"seed": seed, "groups": groups, "epochs": epochs}
+    recipe = Recipe(**{name: value for name, value in given.items() if value is not None})
+    out_console = console(stderr=True)
+    note = plain(train(out, recipe, workers, lambda line: out_console.print(visible(line))))
+    if as_json:
+        print_json(note)
+        return
+    rows = [
+        (direction, *(f"{cuts[cut]['value']:.3f}" for cut in ("recall@1", "recall@5", "recall@10")))
+        for direction, cuts in note["validation"].items()
+    ]
+    columns = ("direction", "recall@1", "recall@5", "recall@10")
+    console().print(table(f"Validation, weights in {out}", columns, rows, right=(1, 2, 3)))

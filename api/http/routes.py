@@ -1,0 +1,134 @@
+"""The service's verbs. Searching and reading run in threads, never on the event loop."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from hearsee.api.http.asked import Asked, read_question
+from hearsee.api.http.media import media_response
+from hearsee.api.http.problems import problem
+from hearsee.api.http.shapes import AnswerOut, ItemOut, ItemsOut, LibraryOut, QueryIn
+from hearsee.core.errors import HearseeError, NotFound
+from hearsee.core.item import Item
+from hearsee.core.modality import Modality
+from hearsee.core.settings import Settings
+from hearsee.indexer.corpus import read_item
+from hearsee.search import Searcher
+
+router = APIRouter()
+MAX_ID = 2**63 - 1  # what a database can hold
+
+
+def searcher_of(request: Request) -> Searcher:
+    searcher: Searcher = request.app.state.searcher
+    return searcher
+
+
+def settings_of(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+_FORM = {
+    "type": "object",
+    "properties": {
+        **{name: {"type": "array", "items": {"type": "string"}} for name in ("text", "like", "without")},
+        **{name: {"type": "array", "items": {"type": "string", "format": "binary"}} for name in ("image", "audio")},
+        "wanted": {"type": "string", "description": "modality names with commas"},
+        "weights": {"type": "string", "contentMediaType": "application/json"},
+        "where": {"type": "string", "contentMediaType": "application/json"},
+        "k": {"type": "integer", "default": 10},
+    },
+}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": QueryIn.model_json_schema()},
+            "multipart/form-data": {"schema": _FORM},
+        },
+    }
+}
+
+
+@router.post("/v1/search", openapi_extra=_BODY)
+async def search(request: Request) -> AnswerOut:
+    """Answer a question; its words are not logged."""
+    asked = await read_question(request)
+    return await run_in_threadpool(_answer, searcher_of(request), asked)
+
+
+def _answer(searcher: Searcher, asked: Asked) -> AnswerOut:
+    query = asked.query
+    answer = searcher.search(
+        text=query.text,
+        image=asked.image or None,
+        audio=asked.audio or None,
+        like=query.like,
+        weights=query.weights,
+        without=query.without,
+        wanted=query.wanted,
+        where=query.where,
+        k=query.k,
+    )
+    return AnswerOut.of(answer)
+
+
+@router.get("/v1/library")
+def library(request: Request) -> LibraryOut:
+    """What is being searched."""
+    opened = searcher_of(request).library
+    stats: dict[str, Any] = opened.catalog.stats()
+    items = {modality.value: int(stats["items"].get(modality, 0)) for modality in Modality}
+    return LibraryOut(generation=opened.catalog.generation(), space=opened.info.space, items=items)
+
+
+@router.get("/v1/items")
+def items(
+    request: Request,
+    after: Annotated[int, Query(ge=0, le=MAX_ID)] = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    modality: Modality | None = None,
+) -> ItemsOut:
+    """One page of the library, in the order of ids."""
+    page = searcher_of(request).library.catalog.page(after=after, limit=limit, modality=modality)
+    return ItemsOut(items=[ItemOut.of(item) for item in page], next=page[-1].id if len(page) == limit else None)
+
+
+@router.get("/v1/items/{item_id}")
+def item(request: Request, item_id: int) -> ItemOut:
+    return ItemOut.of(_item(request, item_id))
+
+
+@router.api_route("/v1/items/{item_id}/media", methods=["GET", "HEAD"], response_class=Response)
+def media(
+    request: Request, item_id: int, spread: Annotated[str | None, Header(alias="Range")] = None
+) -> Response:
+    """The item's own bytes; only what the catalog names is read, and only if it is still the same."""
+    found = _item(request, item_id)
+    raw = found.text.encode() if found.text is not None else read_item(found.uri, settings_of(request).limits)
+    return media_response(found, raw, spread)
+
+
+@router.get("/livez")
+def livez() -> dict[str, str]:
+    return {"status": "alive"}
+
+
+@router.get("/readyz", response_model=None)
+def readyz(request: Request) -> Response | dict[str, Any]:
+    """Ready when the library can be read and its newest generation is loaded."""
+    try:
+        return {"status": "ready", "generation": searcher_of(request).library.snapshot().generation}
+    except HearseeError as error:
+        return problem(503, "Not ready", str(error))
+
+
+def _item(request: Request, item_id: int) -> Item:
+    found = searcher_of(request).library.catalog.items([item_id]) if 0 < item_id <= MAX_ID else {}
+    if item_id not in found:
+        raise NotFound(f"the library holds no item {item_id}: it may have been removed")
+    return found[item_id]

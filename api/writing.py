@@ -1,0 +1,26 @@
+"""Opening a library to change it, in the space that it already has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hearsee.core.settings import Settings
+    from hearsee.indexer.library import Writer
+
+
+def open_writer(settings: Settings, space: str | None = None, *, create: bool = False) -> Writer:
+    """The writer of the library; `space` names the space of a new one and must fit an old one."""
+    from hearsee.core.errors import NotFound
+    from hearsee.core.space import load_space
+    from hearsee.indexer.library import Library, Writer
+
+    if space is None:
+        try:
+            with Library.open(settings.library, settings.database) as opened:
+                space = opened.info.space
+        except NotFound:
+            if not create:
+                raise
+            space = "toybox"
+    return Writer.open(settings.library, space=load_space(space), database=settings.database, create=create)
