@@ -1,0 +1,33 @@
+"""What comes back: hits in order, how they were found, and how long that took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hearsee.core.item import Item
+from hearsee.core.media.kinds import Span
+from hearsee.search.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An item that was found; `span` says where in it, for sounds and texts that have several points."""
+
+    rank: int  # from 1
+    score: float  # cosine of the item's best point with what was asked
+    item: Item
+    span: Span | None = None
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        return self.item.metadata
+
+
+@dataclass(frozen=True)
+class Answer:
+    hits: list[Hit]
+    plan: Plan
+    timings: Mapping[str, float]  # milliseconds: encode_ms, filter_ms, search_ms, fetch_ms, total_ms
+    generation: int  # of the library that answered

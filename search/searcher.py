@@ -1,0 +1,234 @@
+"""Answers questions from the newest snapshot of a library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hearsee.core.errors import BadInput, NotFound
+from hearsee.core.item import Item
+from hearsee.core.modality import Modality
+from hearsee.core.settings import Settings
+from hearsee.core.space import Space
+from hearsee.core.vectors import Vectors, unit
+from hearsee.core.where import All, OneOf, Where
+from hearsee.indexer.library import Library
+from hearsee.indexer.snapshot import Snapshot
+from hearsee.search.answer import Answer, Hit
+from hearsee.search.fusion import EncodedPart, Fusion, MeanFusion
+from hearsee.search.parts import PartEncoder, mean_direction
+from hearsee.search.plan import Plan, plan
+from hearsee.search.query import Part, Query, ask, hits_wanted, parsed, wanted_modalities
+
+Place: TypeAlias = tuple[float, int, int]  # score, item id, point id
+SNAPSHOTS_TRIED = 4  # a library that changes faster than it is asked is answered for as it was
+
+
+@dataclass(frozen=True)
+class Found:
+    """Hits for each row of the targets, and how they were found."""
+
+    hits: list[list[Hit]]
+    plan: Plan
+    timings: dict[str, float]
+    generation: int
+
+
+class Searcher:
+    """Asks one library in its own space; safe to share by threads, and always sees the newest commit."""
+
+    def __init__(
+        self, library: Library, space: Space, *, fusion: Fusion | None = None, settings: Settings | None = None
+    ) -> None:
+        self.library = library
+        self.space = space
+        self.fusion: Fusion = fusion or MeanFusion()
+        self.settings = settings or Settings()
+        self._parts = PartEncoder(space, self.settings.limits)
+
+    def close(self) -> None:
+        self.library.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def search(
+        self,
+        *,
+        text: Any = None,
+        image: Any = None,
+        audio: Any = None,
+        like: Any = None,
+        weights: Mapping[str, float] | None = None,
+        without: Any = None,
+        wanted: str | Sequence[str] | None = None,
+        where: Mapping[str, Any] | Where | None = None,
+        k: int = 10,
+    ) -> Answer:
+        """Ask with any mix of words, pictures, sounds and items; each part may be one or a list.
+
+        text: words. image, audio: a path, the bytes of a file, a PIL image, or (samples, rate). like: an item's id or
+        URI. weights: by part, `{"image": 2}`, with "without" for what is steered away from. without: words, or a
+        mapping with the same parts. wanted: modalities of the hits. where: a filter on metadata.
+        """
+        return self.answer(
+            ask(
+                text=text, image=image, audio=audio, like=like, weights=weights, without=without,
+                wanted=wanted, where=where, k=k, max_k=self.settings.max_k,
+            )
+        )  # fmt: skip
+
+    def answer(self, query: Query) -> Answer:
+        started = perf_counter()
+        snapshot = self.library.snapshot()
+        parts, likes = self._encode(query.parts, snapshot)
+        wanted = query.wanted or default_wanted(snapshot)
+        targets = {modality: self.fusion.fuse(parts, modality)[None, :] for modality in wanted}
+        encoded = perf_counter()
+        found = self._find(snapshot, targets, query.where, query.k, likes)
+        timings = {
+            "encode_ms": (encoded - started) * 1e3,
+            **found.timings,
+            "total_ms": (perf_counter() - started) * 1e3,
+        }
+        return Answer(found.hits[0], found.plan, timings, found.generation)
+
+    def nearest(
+        self,
+        vectors: NDArray[Any],
+        wanted: str | Sequence[str] | None = None,
+        k: int = 10,
+        where: Mapping[str, Any] | Where | None = None,
+    ) -> list[list[Hit]]:
+        """Ask with vectors that are encoded already, (queries, dim): the hits of each row."""
+        rows = unit(vectors, "query vectors")
+        if rows.shape[1] != self.space.dim:
+            raise BadInput(
+                f"query vectors have {rows.shape[1]} dimensions: space {self.space.name} has {self.space.dim}"
+            )
+        modalities, k = wanted_modalities(wanted), hits_wanted(k, self.settings.max_k)
+        snapshot = self.library.snapshot()
+        targets = dict.fromkeys(modalities or default_wanted(snapshot), rows)
+        return self._find(snapshot, targets, parsed(where), k, frozenset()).hits
+
+    def _encode(self, parts: Sequence[Part], snapshot: Snapshot) -> tuple[list[EncodedPart], frozenset[int]]:
+        """The parts as vectors, and the ids of the items among them, which are not their own answer."""
+        fresh = [part for part in parts if part.kind != "like"]
+        vectors = iter(self._parts.encode(fresh))
+        encoded: list[EncodedPart] = []
+        likes: set[int] = set()
+        for part in parts:
+            if part.kind == "like":
+                modality, item_id, vector = self._liked(part.value, snapshot)
+                likes.add(item_id)
+            else:
+                modality, vector = Modality(part.kind), next(vectors)
+            encoded.append(EncodedPart(modality, part.weight, part.negative, vector))
+        return encoded, frozenset(likes)
+
+    def _liked(self, name: int | str, snapshot: Snapshot) -> tuple[Modality, int, Vectors]:
+        """An item's own vectors: nothing is read or encoded again."""
+        item = self._item(name)
+        points = snapshot.vectors_of(item.id) if item else None
+        if item is None or points is None or not len(points):
+            raise NotFound(f"like: no item {name!r} is in library {self.library.folder}; `hearsee list` shows what is")
+        return item.modality, item.id, mean_direction(points, f"the vectors of item {item.id}")
+
+    def _item(self, name: int | str) -> Item | None:
+        if isinstance(name, str):
+            found = self.library.catalog.by_uri(name)
+            if found is not None or not (name.isascii() and name.isdigit()):
+                return found
+        number = int(name) if len(str(name)) < 19 else -1
+        return self.library.catalog.items([number]).get(number)
+
+    def _find(
+        self,
+        snapshot: Snapshot,
+        targets: Mapping[Modality, Vectors],
+        where: Where | None,
+        k: int,
+        left_out: frozenset[int],
+    ) -> Found:
+        """Search each wanted modality, merge, and fetch the items; ask again where the library changed meanwhile."""
+        started = perf_counter()
+        allowed = self._allowed(where, targets)
+        filtered = perf_counter()
+        searching = fetching = 0.0
+        for turn in range(SNAPSHOTS_TRIED):
+            begun = perf_counter()
+            places = _merged(snapshot, targets, k, allowed, left_out)
+            searched = perf_counter()
+            hits, whole = self._fetch(places)
+            searching, fetching = searching + searched - begun, fetching + perf_counter() - searched
+            # Whole and unchanged: what was fetched is what the snapshot knew.
+            if whole and self.library.catalog.generation() == snapshot.generation:
+                break
+            if turn < SNAPSHOTS_TRIED - 1:
+                snapshot = self.library.snapshot()
+                allowed = self._allowed(where, targets)
+        timings = {"filter_ms": (filtered - started) * 1e3, "search_ms": searching * 1e3, "fetch_ms": fetching * 1e3}
+        counts = {modality: _count(snapshot, modality) for modality in targets}
+        how = plan(counts, None if allowed is None else len(allowed), len(left_out))
+        return Found(hits, how, timings, snapshot.generation)
+
+    def _allowed(self, where: Where | None, targets: Mapping[Modality, Vectors]) -> NDArray[np.int64] | None:
+        """Ids of the items that may be answered with, asked of the catalog, so that no hit is lost to the filter."""
+        if where is None:
+            return None
+        return self.library.catalog.allowed(All((where, OneOf("@modality", tuple(m.value for m in targets)))))
+
+    def _fetch(self, places: Sequence[Sequence[Place]]) -> tuple[list[list[Hit]], bool]:
+        """Hits for all queries by one look-up; False when an item was removed between the search and now."""
+        items = self.library.catalog.items(list({item_id for row in places for _, item_id, _ in row}))
+        spans = self.library.catalog.spans(list({point_id for row in places for _, _, point_id in row}))
+        found = [
+            [
+                Hit(rank, score, items[item_id], spans.get(point_id))
+                for rank, (score, item_id, point_id) in enumerate((place for place in row if place[1] in items), 1)
+            ]
+            for row in places
+        ]
+        return found, all(len(hits) == len(row) for hits, row in zip(found, places, strict=True))
+
+
+def default_wanted(snapshot: Snapshot) -> tuple[Modality, ...]:
+    """Pictures and sounds where the library has any, else texts."""
+    media = tuple(modality for modality in (Modality.IMAGE, Modality.AUDIO) if _count(snapshot, modality))
+    return media or (Modality.TEXT,)
+
+
+def _count(snapshot: Snapshot, modality: Modality) -> int:
+    gallery = snapshot.parts.get(modality)
+    return gallery.items if gallery is not None else 0
+
+
+def _merged(
+    snapshot: Snapshot,
+    targets: Mapping[Modality, Vectors],
+    k: int,
+    allowed: NDArray[np.int64] | None,
+    left_out: frozenset[int],
+) -> list[list[Place]]:
+    """The best places over all wanted modalities for each query, ties by item id."""
+    rows = len(next(iter(targets.values())))
+    merged: list[list[Place]] = [[] for _ in range(rows)]
+    for modality, vectors in targets.items():
+        gallery = snapshot.parts.get(modality)
+        if gallery is not None:
+            for places, more in zip(merged, gallery.nearest(vectors, k + len(left_out), allowed), strict=True):
+                places.extend(more)
+    if left_out:
+        merged = [[place for place in places if place[1] not in left_out] for places in merged]
+    if len(targets) > 1:
+        for places in merged:
+            places.sort(key=lambda place: (-place[0], place[1]))
+    return [places[:k] for places in merged]
