@@ -23,10 +23,10 @@ from hearsee.indexer.catalog import upgrade
 from hearsee.indexer.catalog.changes import Change
 from hearsee.indexer.catalog.connect import Database, connect
 from hearsee.indexer.catalog.facts import clean_text, uri_hash
-from hearsee.indexer.catalog.filters import condition
-from hearsee.indexer.catalog.rows import Ids, Known, LibraryInfo, Placed, PointRows, Quarantined, View
+from hearsee.indexer.catalog.filters import matching
+from hearsee.indexer.catalog.rows import Ids, Known, LibraryInfo, Placed, PointRows, Quarantined, SegmentRow, View
 from hearsee.indexer.catalog.tables import FORMAT, items, library, points, quarantine, segments, towers
-from hearsee.indexer.catalog.view import read_points, read_view
+from hearsee.indexer.catalog.view import read_points, read_segments, read_view
 from hearsee.indexer.catalog.write import Commit, Prepared
 
 _STREAMED = 5_000  # rows fetched at a time
@@ -180,7 +180,7 @@ class Catalog:
         """Live items with ids above `after`, ascending."""
         chosen = select(*_ITEM).where(items.c.removed.is_(None), items.c.id > after)
         if where is not None:
-            chosen = chosen.where(condition(where))
+            chosen = chosen.where(items.c.id.in_(matching(where)))
         if modality is not None:
             chosen = chosen.where(items.c.modality == str(modality))
         with self._database.reading() as db:
@@ -188,9 +188,8 @@ class Catalog:
 
     def allowed(self, where: Where) -> Ids:
         """Ids of the live items that match, ascending."""
-        chosen = select(items.c.id).where(items.c.removed.is_(None), condition(where)).order_by(items.c.id)
         with self._database.reading() as db:
-            return np.array(db.scalars(chosen).all(), np.int64)
+            return np.unique(np.fromiter(db.scalars(matching(where)), np.int64))
 
     def groups(self) -> Iterator[tuple[str, Modality, int]]:
         """Group, modality and id of every live item that has a group, ordered by group, then id."""
@@ -204,6 +203,11 @@ class Catalog:
     def view(self) -> View:
         """Everything a snapshot is built from, at one generation."""
         return read_view(self._database)
+
+    def segments(self) -> tuple[SegmentRow, ...]:
+        """Every segment, ascending by id."""
+        with self._database.reading() as db:
+            return read_segments(db)
 
     def points_of(self, segment_ids: Sequence[int]) -> PointRows:
         """The live points of the segments, ordered by (segment, row)."""

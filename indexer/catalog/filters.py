@@ -1,13 +1,18 @@
-"""Filters as SQL: conditions on items.id through facts, every value bound."""
+"""Filters as SQL: sets of item ids out of facts, joined by UNION, INTERSECT and EXCEPT, every value bound.
+
+Sets instead of joins: their cost grows with the rows they read, whatever a database guesses beforehand; and each set
+has a name of its own (WITH), so that no filter is nested too deep for SQLite's parser.
+"""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
-from sqlalchemy import and_, false, not_, or_, select, true, tuple_
-from sqlalchemy.sql.elements import ColumnElement, Grouping
+from sqlalchemy import CTE, Select, and_, except_, intersect, or_, select, true, tuple_, union
+from sqlalchemy.sql.elements import ColumnElement
 
 from hearsee.core.where import OWN_FIELDS, All, Compares, Equals, Exists, Not, OneOf, Order, Prefix, Scalar, Some, Where
 from hearsee.indexer.catalog.facts import (
@@ -23,56 +28,104 @@ from hearsee.indexer.catalog.facts import (
 )
 from hearsee.indexer.catalog.tables import facts, items
 
+PAIRS = 500  # in one IN
+JOINED = 100  # sets in one UNION or INTERSECT: SQLite takes 500 at the most
+
 Condition = ColumnElement[bool]
+Compare = Callable[[Any, Any], Any]
 
-_STRICT: dict[Order, Callable[[Any, Any], Any]] = {
-    "gt": operator.gt,
-    "gte": operator.gt,
-    "lt": operator.lt,
-    "lte": operator.lt,
-}
-_LOOSE: dict[Order, Callable[[Any, Any], Any]] = {
-    "gt": operator.ge,
-    "gte": operator.ge,
-    "lt": operator.le,
-    "lte": operator.le,
-}
-_EXACT: dict[Order, Callable[[Any, Any], Any]] = {
-    "gt": operator.gt,
-    "gte": operator.ge,
-    "lt": operator.lt,
-    "lte": operator.le,
-}
+_EXACT: dict[Order, Compare] = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
+_STRICT: dict[Order, Compare] = {"gt": operator.gt, "gte": operator.gt, "lt": operator.lt, "lte": operator.lt}
+_LOOSE: dict[Order, Compare] = {"gt": operator.ge, "gte": operator.ge, "lt": operator.le, "lte": operator.le}
 
 
-def condition(where: Where) -> Condition:
-    """True or false, never NULL, for each row of items; so that NOT means what it says."""
-    match where:
-        case All(parts):
-            return _tree(and_, [condition(part) for part in parts], true())
-        case Some(parts):
-            return _tree(or_, [condition(part) for part in parts], false())
-        case Not(part):
-            return not_(Grouping(condition(part)))
-        case _ if where.key in OWN_FIELDS:
-            return _own(where)
-        case _:
-            return _fact(where)
+def matching(where: Where) -> Select[Any]:
+    """Select the ids (`id`) of the live items that match, in no order; lists may bring an id more than once."""
+    return select(_Sets().of(where).c.id)
 
 
-def _fact(where: Equals | Compares | OneOf | Exists | Prefix) -> Condition:
-    key = fact_key(clean_text(where.key))
-    match where:
-        case Equals(_, value):
-            return _one_of(key, [value])
-        case OneOf(_, values):
-            return _one_of(key, values)
-        case Exists():
-            return _having(key, true())
-        case Prefix(_, text):
-            return _having(key, _starts(clean_text(text)))
-        case Compares(_, order, value):
-            return _having(key, _compared(order, value))
+class _Sets:
+    """Names the sets of one filter."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+
+    def of(self, where: Where) -> CTE:
+        match where:
+            case All(parts):
+                return self._all(parts)
+            case Some(parts):
+                return self._fold(union, [self.of(part) for part in parts])
+            case Not(part):
+                return self._without(self._live(), self.of(part))
+            case _ if where.key in OWN_FIELDS:
+                return self._live(_own(where))
+            case Equals(key, value):
+                return self._one_of(key, [value])
+            case OneOf(key, values):
+                return self._one_of(key, values)
+            case Exists(key):
+                return self._having(key, true())
+            case Prefix(key, text):
+                return self._having(key, _starts(clean_text(text)))
+            case Compares(key, order, value):
+                return self._having(key, _compared(order, value))
+
+    def _all(self, parts: Sequence[Where]) -> CTE:
+        """What all parts that say yes share, without what the others name."""
+        kept = [self.of(part) for part in parts if not isinstance(part, Not)]
+        base = self._fold(intersect, kept) if kept else self._live()
+        out = [self.of(part.part) for part in parts if isinstance(part, Not)]
+        return self._without(base, self._fold(union, out)) if out else base
+
+    def _live(self, *conditions: Condition) -> CTE:
+        return self._named(select(items.c.id).where(items.c.removed.is_(None), *conditions))
+
+    def _having(self, path: str, fact: Condition) -> CTE:
+        """Items with such a fact under the key; only live items have facts."""
+        key = fact_key(clean_text(path))
+        return self._named(select(facts.c.item_id.label("id")).where(facts.c.key == key, fact))
+
+    def _one_of(self, path: str, values: Sequence[Scalar]) -> CTE:
+        """Items with a fact that equals one of the values; null also means no fact at all."""
+        found = [self._having(path, fact) for fact in _equal_to(values)]
+        if any(value is None for value in values):
+            found.append(self._without(self._live(), self._having(path, true())))
+        return self._fold(union, found) if found else self._live(items.c.id < 0)
+
+    def _without(self, base: CTE, out: CTE) -> CTE:
+        return self._named(except_(select(base.c.id), select(out.c.id)))
+
+    def _fold(self, join: Callable[..., Any], sets: Sequence[CTE]) -> CTE:
+        while len(sets) > 1:
+            chunks = [sets[start : start + JOINED] for start in range(0, len(sets), JOINED)]
+            sets = [c[0] if len(c) == 1 else self._named(join(*(select(one.c.id) for one in c))) for c in chunks]
+        return sets[0]
+
+    def _named(self, chosen: Any) -> CTE:
+        named: CTE = chosen.cte(f"set_{next(self._numbers)}")
+        return named
+
+
+def _equal_to(values: Sequence[Scalar]) -> list[Condition]:
+    """What a fact that equals one of the values looks like."""
+    heads, texts = _split([split_text(clean_text(v)) for v in values if isinstance(v, str)], lambda v: len(v) < HEAD)
+    given = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    doubles, numbers = _split([split_number(v) for v in given], lambda v: abs(v) < EXACT)
+    kinds = [kind for kind, value in ((TRUE, True), (FALSE, False), (NULL, None)) if any(v is value for v in values)]
+    columns = ((heads, facts.c.text), (doubles, facts.c.number), (kinds, facts.c.kind))
+    found = [column.in_(some) for some, column in columns if some]
+    # In pieces: PostgreSQL compares pairs by a tree of OR, whose depth is limited.
+    found += [tuple_(facts.c.text, facts.c.tail).in_(texts[at : at + PAIRS]) for at in range(0, len(texts), PAIRS)]
+    found += [
+        tuple_(facts.c.number, facts.c.rest).in_(numbers[at : at + PAIRS]) for at in range(0, len(numbers), PAIRS)
+    ]
+    return found
+
+
+def _split(pairs: Sequence[tuple[Any, Any]], whole: Callable[[Any], bool]) -> tuple[list[Any], list[Any]]:
+    """Those whose first half says everything, as that half alone (the index answers them), and the others."""
+    return [pair[0] for pair in pairs if whole(pair[0])], [pair for pair in pairs if not whole(pair[0])]
 
 
 def _compared(order: Order, value: str | int | float) -> Condition:
@@ -83,53 +136,20 @@ def _compared(order: Order, value: str | int | float) -> Condition:
     return _beyond(order, facts.c.number, number, facts.c.rest, rest, whole=abs(number) < EXACT)
 
 
-def _having(key: str, fact: Condition) -> Condition:
-    return items.c.id.in_(select(facts.c.item_id).where(facts.c.key == key, fact))
-
-
-def _one_of(key: str, values: Sequence[Scalar]) -> Condition:
-    """Some fact under the key equals one of the values."""
-    heads, texts = _split([split_text(clean_text(v)) for v in values if isinstance(v, str)], lambda v: len(v) < HEAD)
-    given = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
-    doubles, numbers = _split([split_number(v) for v in given], lambda v: abs(v) < EXACT)
-    kinds = [kind for kind, value in ((TRUE, True), (FALSE, False), (NULL, None)) if any(v is value for v in values)]
-    found: list[Condition] = []
-    if heads:
-        found.append(_having(key, facts.c.text.in_(heads)))
-    if texts:
-        found.append(_having(key, tuple_(facts.c.text, facts.c.tail).in_(texts)))
-    if doubles:
-        found.append(_having(key, facts.c.number.in_(doubles)))
-    if numbers:
-        found.append(_having(key, tuple_(facts.c.number, facts.c.rest).in_(numbers)))
-    if kinds:
-        found.append(_having(key, facts.c.kind.in_(kinds)))
-    if NULL in kinds:
-        found.append(not_(_having(key, true())))
-    return _tree(or_, found, false())
-
-
-def _split(pairs: Sequence[tuple[Any, Any]], whole: Callable[[Any], bool]) -> tuple[list[Any], list[Any]]:
-    """Those whose first half says everything, as that half alone (the index answers them), and the others."""
-    return [pair[0] for pair in pairs if whole(pair[0])], [pair for pair in pairs if not whole(pair[0])]
-
-
 def _beyond(
     order: Order, first: ColumnElement[Any], a: Any, second: ColumnElement[Any], b: Any, *, whole: bool
 ) -> Condition:
     """(first, second) lies beyond (a, b) in dictionary order; `whole`: a says everything."""
     if whole:
-        return _EXACT[order](first, a)  # type: ignore[no-any-return]
+        alone: Condition = _EXACT[order](first, a)
+        return alone
     # The first term is implied by the second; it is there for the index.
-    exact = or_(_STRICT[order](first, a), and_(first == a, _EXACT[order](second, b)))
-    return and_(_LOOSE[order](first, a), Grouping(exact))
+    return and_(_LOOSE[order](first, a), or_(_STRICT[order](first, a), and_(first == a, _EXACT[order](second, b))))
 
 
 def _starts(text: str) -> Condition:
     head, tail = split_text(text)
-    if not tail:
-        return _range(facts.c.text, head)
-    return and_(facts.c.text == head, _range(facts.c.tail, tail))
+    return and_(facts.c.text == head, _range(facts.c.tail, tail)) if tail else _range(facts.c.text, head)
 
 
 def _range(column: ColumnElement[Any], prefix: str) -> Condition:
@@ -151,35 +171,20 @@ def _own(where: Equals | Compares | OneOf | Exists | Prefix) -> Condition:
     """A condition on one of the item's own fields, which are texts or not there."""
     name = OWN_FIELDS[where.key]
     column: ColumnElement[Any] = items.c["group_name" if name == "group" else name]
-    there = column.is_not(None)
     match where:
         case Equals(_, value):
             return _own_one_of(column, [value])
         case OneOf(_, values):
             return _own_one_of(column, values)
         case Exists():
-            return there
+            return column.is_not(None)
         case Prefix(_, text):
-            return and_(there, _range(column, clean_text(text)))
-        case Compares(_, order, str() as text):
-            return and_(there, _EXACT[order](column, clean_text(text)))
-        case Compares():
-            return false()
+            return _range(column, clean_text(text))
+        case Compares(_, order, value):
+            compared: Condition = _EXACT[order](column, clean_text(value)) if isinstance(value, str) else items.c.id < 0
+            return compared
 
 
 def _own_one_of(column: ColumnElement[Any], values: Sequence[Scalar]) -> Condition:
-    texts = [clean_text(v) for v in values if isinstance(v, str)]
-    found = [and_(column.is_not(None), column.in_(texts))] if texts else []
-    if any(v is None for v in values):
-        found.append(column.is_(None))
-    return _tree(or_, found, false())
-
-
-def _tree(join: Callable[..., Condition], parts: list[Condition], empty: Condition) -> Condition:
-    """Join the parts as a balanced tree: SQLite refuses expressions deeper than 1,000."""
-    if not parts:
-        return empty
-    if len(parts) <= 8:
-        return parts[0] if len(parts) == 1 else Grouping(join(*parts))
-    middle = len(parts) // 2
-    return Grouping(join(_tree(join, parts[:middle], empty), _tree(join, parts[middle:], empty)))
+    among = column.in_([clean_text(value) for value in values if isinstance(value, str)])
+    return or_(among, column.is_(None)) if any(value is None for value in values) else among

@@ -20,15 +20,18 @@ def read_view(database: Database) -> View:
         generation = db.scalar(select(library.c.generation))
         if generation is None:
             raise NotFound(f"no library in {database.label}: index something first, as in `hearsee index FOLDER`")
-        held = tuple(
-            SegmentRow(row.id, Modality(row.modality), *row[2:]) for row in db.execute(select(segments).order_by("id"))
-        )
+        held = read_segments(db)
         served = tuple(_shard(row) for row in db.execute(select(shards).order_by("id")).mappings())
         covered = {id_ for shard in served for id_ in shard.segments}
         uncovered = tuple(segment.id for segment in held if segment.id not in covered)
         dead = db.scalars(select(points.c.id).where(points.c.removed.is_not(None)).order_by(points.c.id)).all()
         fresh = read_points(db, database, uncovered)
     return View(generation, held, served, np.array(dead, np.int64), uncovered, fresh)
+
+
+def read_segments(db: Connection) -> tuple[SegmentRow, ...]:
+    rows = db.execute(select(segments).order_by(segments.c.id))
+    return tuple(SegmentRow(row.id, Modality(row.modality), *row[2:]) for row in rows)
 
 
 def read_points(db: Connection, database: Database, segment_ids: Sequence[int]) -> PointRows:
