@@ -25,7 +25,7 @@ class Settings:
     def read(cls, environ: Mapping[str, str]) -> Settings:
         """Take settings from the environment; a key nobody knows is a typing error, so it fails."""
         given = {key.removeprefix(PREFIX).lower(): value for key, value in environ.items() if key.startswith(PREFIX)}
-        known = {"library", "database", "workers", "max_k", "max_pixels", "max_seconds", "max_file_mb"}
+        known = {"library", "database", "workers", "max_k", "max_pixels", "max_seconds", "max_file_mb", "models"}
         for name in given.keys() - known:
             names = ", ".join(sorted(PREFIX + k.upper() for k in known))
             raise BadInput(f"unknown setting {PREFIX}{name.upper()}: known are {names}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
 
 @functools.cache
 def find_preparation(name: str) -> Preparation:
-    """Import the function that `package.module:function` names."""
-    module, _, function = name.partition(":")
+    """Import the function that `package.module:function` names; options may follow as `?{"size": 224}`."""
+    path, asked, options = name.partition("?")
+    module, _, function = path.partition(":")
     try:
         found: Preparation = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
+        return functools.partial(found, **json.loads(options)) if asked else found
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise BadInput(f"preparation {name!r} cannot be imported: {error}") from None
-    return found
 
 
 def prepare(preparation: str, modality: Modality, raw: bytes, limits: Limits) -> list[Piece]:

@@ -1,0 +1,152 @@
+"""Sounds as a tower reads them: mixed to mono, resampled, cut into windows by one rule, without torch."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import ceil, gcd, pi
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from hearsee.core.errors import BadMedia
+from hearsee.core.media.kinds import Media, Piece, Sound, Span
+from hearsee.core.vectors import Vectors
+
+RULE = "sound-1"  # part of every contract: change it when the samples change
+NAME = "hearsee.core.encoders.prepare_sound:sound"
+LOG_MEL = "hearsee.core.encoders.prepare_sound:log_mel"
+LEAST_SECONDS = 0.5  # a shorter rest behind the last whole window is not a window of its own
+
+Samples = NDArray[np.float32]  # (frames,)
+
+
+def windows_rule(window: float, hop: float) -> str:
+    return (
+        f"{RULE}: {window:g} s every {hop:g} s until the end is covered; a rest under {LEAST_SECONDS:g} s is left out "
+        "unless it is all there is; the last window is repeated while it fits wholly, then silent"
+    )
+
+
+def sound(media: Media, *, rate: int, window: float, hop: float) -> list[Piece]:
+    """One piece for each window, (frames,) float32 at the tower's rate."""
+    return [Piece(samples, span) for samples, span in _windows(media, rate, window, hop)]
+
+
+def log_mel(
+    media: Media,
+    *,
+    rate: int,
+    window: float,
+    hop: float,
+    mels: int,
+    fft: int,
+    stride: int,
+    low: float,
+    high: float,
+    scale: str,
+) -> list[Piece]:
+    """One piece for each window: decibels of its mel bands, (columns, mels) float32."""
+    bank = mel_bank(rate, fft, mels, low, high, scale)
+    return [Piece(_decibels(samples, bank, fft, stride), span) for samples, span in _windows(media, rate, window, hop)]
+
+
+def _windows(media: Media, rate: int, window: float, hop: float) -> list[tuple[Samples, Span]]:
+    if not isinstance(media, Sound):
+        raise BadMedia(f"a sound tower was given {type(media).__name__}: give it a sound")
+    # one channel at a time: the mean over an axis of two would allocate as much again
+    mono = media.samples[:, 0] if media.samples.shape[1] == 1 else media.samples.mean(axis=1, dtype=np.float32)
+    samples = resample(np.ascontiguousarray(mono, np.float32), media.rate, rate)
+    length, step, least = round(window * rate), round(hop * rate), round(LEAST_SECONDS * rate)
+    found = []
+    start = 0
+    while True:
+        end = min(start + length, len(samples))
+        found.append((_filled(samples[start:end], length), Span(start / rate, end / rate, "seconds")))
+        start += step
+        # what is not yet covered begins at `end`
+        if end == len(samples) or len(samples) - end < least:
+            return found
+
+
+def _filled(samples: Samples, length: int) -> Samples:
+    if len(samples) >= length:
+        return samples
+    times = length // max(1, len(samples))
+    return np.pad(np.tile(samples, times), (0, length - times * len(samples)))
+
+
+def resample(samples: Samples, old: int, new: int) -> Samples:
+    """Windowed-sinc resampling, equal to `torchaudio.transforms.Resample` at its defaults (Hann, 6 zero crossings)."""
+    if old == new or not len(samples):
+        return samples
+    common = gcd(old, new)
+    old, new = old // common, new // common
+    starts, taps = _kernel(old, new)
+    wanted = ceil(new * len(samples) / old)
+    steps = ceil(wanted / new)
+    ahead = max(0, -int(starts.min()))
+    behind = max(0, (steps - 1) * old + int(starts.max()) + taps.shape[1] - len(samples))
+    padded = np.pad(samples, (ahead, behind))
+    out = np.empty((steps, new), np.float32)
+    stride = padded.strides[0]
+    for phase in range(new):  # every new-th frame is the same sum over frames `old` apart
+        view = as_strided(padded[ahead + starts[phase] :], (steps, taps.shape[1]), (old * stride, stride))
+        out[:, phase] = view @ taps[phase]
+    return out.reshape(-1)[:wanted]
+
+
+@lru_cache(maxsize=16)
+def _kernel(old: int, new: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """For each phase the first frame it reads, and its weights, (new, taps)."""
+    crossings, base = 6, min(old, new) * 0.99  # the roll-off keeps the filter below the new half rate
+    phases = np.arange(new)
+    half = crossings * old / base  # frames to each side
+    starts = np.ceil(phases * old / new - half).astype(np.int64)
+    count = int(2 * half) + 1
+    frames = starts[:, None] + np.arange(count)  # (new, taps)
+    at = ((frames / old - phases[:, None] / new) * base).clip(-crossings, crossings)
+    weights = np.sinc(at) * np.cos(at * pi / crossings / 2) ** 2 * (base / old)
+    return starts, weights.astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def mel_bank(rate: int, fft: int, mels: int, low: float, high: float, scale: str) -> Vectors:
+    """Triangular filters, (fft // 2 + 1, mels): `slaney` with area one, or `htk` with height one."""
+    edges = _to_hertz(np.linspace(_to_mel(low, scale), _to_mel(high, scale), mels + 2), scale)
+    bins = np.linspace(0, rate // 2, fft // 2 + 1)
+    slopes = edges[None, :] - bins[:, None]  # (bins, mels + 2)
+    width = np.diff(edges)
+    bank = np.maximum(0, np.minimum(-slopes[:, :-2] / width[:-1], slopes[:, 2:] / width[1:]))
+    if scale == "slaney":
+        bank = bank * (2.0 / (edges[2:] - edges[:-2]))
+    return np.ascontiguousarray(bank, np.float32)
+
+
+# Slaney's mel is linear up to 1 kHz (200/3 Hz a mel), logarithmic above.
+_KNEE, _LINEAR, _LOG = 1000.0, 200.0 / 3.0, np.log(6.4) / 27.0
+
+
+def _to_mel(hertz: float, scale: str) -> float:
+    if scale == "htk":
+        return float(2595.0 * np.log10(1.0 + hertz / 700.0))
+    return hertz / _LINEAR if hertz < _KNEE else float(_KNEE / _LINEAR + np.log(hertz / _KNEE) / _LOG)
+
+
+def _to_hertz(mel: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
+    if scale == "htk":
+        return np.asarray(700.0 * (10.0 ** (mel / 2595.0) - 1.0))
+    knee = _KNEE / _LINEAR
+    return np.where(mel < knee, mel * _LINEAR, _KNEE * np.exp(_LOG * (np.maximum(mel, knee) - knee)))
+
+
+def _decibels(samples: Samples, bank: Vectors, fft: int, stride: int) -> Vectors:
+    """Power of the Hann-windowed Fourier transform in mel bands, in decibels over 1, floored at -100."""
+    padded = np.pad(samples, fft // 2, mode="reflect")
+    columns = 1 + (len(padded) - fft) // stride
+    size = padded.strides[0]
+    frames = as_strided(padded, (columns, fft), (stride * size, size))
+    window = np.hanning(fft + 1)[:-1].astype(np.float32)
+    power = np.abs(np.fft.rfft(frames * window)) ** 2  # (columns, fft // 2 + 1)
+    bands: Vectors = np.maximum(1e-10, power.astype(np.float32) @ bank).astype(np.float32)
+    return np.asarray(10.0 * np.log10(bands), np.float32)

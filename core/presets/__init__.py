@@ -1,0 +1,1 @@
+"""Spaces described as data."""
