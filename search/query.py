@@ -92,7 +92,7 @@ def hits_wanted(k: int, max_k: int) -> int:
     except TypeError:
         number = 0
     if not 1 <= number <= max_k:
-        raise BadInput(f"k is {_short(k)}: it must be a whole number from 1 to {max_k}")
+        raise BadInput(f"k is {brief(k)}: it must be a whole number from 1 to {max_k}")
     return number
 
 
@@ -110,12 +110,12 @@ def _checked(kind: Kind, value: Any) -> Any:
     """Refuse a value that can never become such a part; what needs a file or the library is checked later."""
     if kind == "text":
         if not isinstance(value, str):
-            raise BadInput(f"text is {_short(value)}: it must be a string of words")
+            raise BadInput(f"text is {brief(value)}: it must be a string of words")
         if not value.strip():
             raise BadInput("text is empty: say what to look for, or leave it out")
     elif kind == "like":
         if isinstance(value, bool) or not isinstance(value, int | str | np.integer) or value == "":
-            raise BadInput(f"like is {_short(value)}: it must be an item's id or URI")
+            raise BadInput(f"like is {brief(value)}: it must be an item's id or URI")
     elif isinstance(value, str | bytes | bytearray) and not value:
         raise BadInput(f"{kind} is empty: give a path or the bytes of a file, or leave it out")
     return value
@@ -129,7 +129,7 @@ def _without(without: Any) -> dict[Kind, Any]:
         return {"text": without}
     for name in without:
         if name not in KINDS:
-            raise BadInput(f"without has an unknown part {_short(name)}: use {', '.join(KINDS)}")
+            raise BadInput(f"without has an unknown part {brief(name)}: use {', '.join(KINDS)}")
     return {kind: without[kind] for kind in KINDS if kind in without}
 
 
@@ -137,14 +137,14 @@ def _weights(weights: Mapping[str, float] | None, asked: set[str]) -> dict[str, 
     checked: dict[str, float] = {}
     for name, weight in (weights or {}).items():
         if name not in (*KINDS, WITHOUT):
-            raise BadInput(f"weight of an unknown part {_short(name)}: use {', '.join((*KINDS, WITHOUT))}")
+            raise BadInput(f"weight of an unknown part {brief(name)}: use {', '.join((*KINDS, WITHOUT))}")
         if name not in asked:
             raise BadInput(f"there is a weight for {name}, but the query has no such part: add it or drop the weight")
         number = _number(weight)
         if not 0 < number <= MAX_WEIGHT:
             hint = "to steer away, give the part as `without`" if number < 0 else "leave out what should not count"
             rule = f"it must be above 0 and at most {MAX_WEIGHT:g}"
-            raise BadInput(f"weight of {name} is {_short(weight)}: {rule}; {hint}")
+            raise BadInput(f"weight of {name} is {brief(weight)}: {rule}; {hint}")
         checked[name] = number
     return checked
 
@@ -156,7 +156,7 @@ def _number(weight: object) -> float:
         return math.inf
 
 
-def _short(value: object) -> str:
+def brief(value: object) -> str:
     """A value as an error may show it: one line, never a page."""
     if isinstance(value, int) and value.bit_length() > 200:
         return "a very large number"  # Python refuses to write out one of thousands of digits

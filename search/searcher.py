@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Self, TypeAlias
 
@@ -23,7 +25,8 @@ from hearsee.search.answer import Answer, Hit
 from hearsee.search.fusion import EncodedPart, Fusion, MeanFusion
 from hearsee.search.parts import PartEncoder, mean_direction
 from hearsee.search.plan import Plan, plan
-from hearsee.search.query import Part, Query, ask, hits_wanted, parsed, wanted_modalities
+from hearsee.search.query import Part, Query, ask, brief, hits_wanted, parsed, wanted_modalities
+from hearsee.search.stored import count, vectors_of
 
 Place: TypeAlias = tuple[float, int, int]  # score, item id, point id
 SNAPSHOTS_TRIED = 4  # a library that changes faster than it is asked is answered for as it was
@@ -42,14 +45,15 @@ class Found:
 class Searcher:
     """Asks one library in its own space; safe to share by threads, and always sees the newest commit."""
 
-    def __init__(
-        self, library: Library, space: Space, *, fusion: Fusion | None = None, settings: Settings | None = None
-    ) -> None:
+    def __init__(self, library: Library, *, fusion: Fusion | None = None, settings: Settings | None = None) -> None:
         self.library = library
-        self.space = space
         self.fusion: Fusion = fusion or MeanFusion()
         self.settings = settings or Settings()
-        self._parts = PartEncoder(space, self.settings.limits)
+        self._parts = PartEncoder(library.space, self.settings.limits)
+
+    @property
+    def space(self) -> Space:
+        return self.library.space
 
     def close(self) -> None:
         self.library.close()
@@ -109,7 +113,7 @@ class Searcher:
         where: Mapping[str, Any] | Where | None = None,
     ) -> list[list[Hit]]:
         """Ask with vectors that are encoded already, (queries, dim): the hits of each row."""
-        rows = unit(vectors, "query vectors")
+        rows = unit(_numbers(vectors), "query vectors")
         if rows.shape[1] != self.space.dim:
             raise BadInput(
                 f"query vectors have {rows.shape[1]} dimensions: space {self.space.name} has {self.space.dim}"
@@ -137,18 +141,23 @@ class Searcher:
     def _liked(self, name: int | str, snapshot: Snapshot) -> tuple[Modality, int, Vectors]:
         """An item's own vectors: nothing is read or encoded again."""
         item = self._item(name)
-        points = snapshot.vectors_of(item.id) if item else None
-        if item is None or points is None or not len(points):
-            raise NotFound(f"like: no item {name!r} is in library {self.library.folder}; `hearsee list` shows what is")
-        return item.modality, item.id, mean_direction(points, f"the vectors of item {item.id}")
+        if item is not None:
+            # The item may have been committed after the snapshot was taken.
+            for held in (snapshot, self.library.snapshot()):
+                points = vectors_of(held, item.modality, item.id)
+                if len(points):
+                    return item.modality, item.id, mean_direction(points, f"the vectors of item {item.id}")
+        raise NotFound(f"like: no item {brief(name)} is in library {self.library.folder}; see `hearsee list`")
 
     def _item(self, name: int | str) -> Item | None:
+        """By URI, by id (digits too), or by the path of its file."""
+        catalog = self.library.catalog
         if isinstance(name, str):
-            found = self.library.catalog.by_uri(name)
-            if found is not None or not (name.isascii() and name.isdigit()):
-                return found
-        number = int(name) if len(str(name)) < 19 else -1
-        return self.library.catalog.items([number]).get(number)
+            if not name.isascii() or not name.isdigit():
+                return catalog.by_uri(name) or catalog.by_uri(_uri_of_path(name))
+            name = int(name) if len(name) < 19 else -1
+        number = int(name)
+        return catalog.items([number]).get(number) if 0 < number < 2**63 else None
 
     def _find(
         self,
@@ -176,7 +185,7 @@ class Searcher:
                 snapshot = self.library.snapshot()
                 allowed = self._allowed(where, targets)
         timings = {"filter_ms": (filtered - started) * 1e3, "search_ms": searching * 1e3, "fetch_ms": fetching * 1e3}
-        counts = {modality: _count(snapshot, modality) for modality in targets}
+        counts = {modality: count(snapshot, modality) for modality in targets}
         how = plan(counts, None if allowed is None else len(allowed), len(left_out))
         return Found(hits, how, timings, snapshot.generation)
 
@@ -200,15 +209,25 @@ class Searcher:
         return found, all(len(hits) == len(row) for hits, row in zip(found, places, strict=True))
 
 
+def _uri_of_path(name: str) -> str:
+    """As `hearsee index` writes it: links stay as they are; what is no path is looked up as it is."""
+    try:
+        return Path(os.path.abspath(name)).as_uri()  # noqa: PTH100
+    except ValueError:
+        return name
+
+
+def _numbers(vectors: Any) -> NDArray[np.float32]:
+    try:
+        return np.asarray(vectors, np.float32)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"query vectors must be numbers of shape (queries, dim): {error}") from None
+
+
 def default_wanted(snapshot: Snapshot) -> tuple[Modality, ...]:
     """Pictures and sounds where the library has any, else texts."""
-    media = tuple(modality for modality in (Modality.IMAGE, Modality.AUDIO) if _count(snapshot, modality))
+    media = tuple(modality for modality in (Modality.IMAGE, Modality.AUDIO) if count(snapshot, modality))
     return media or (Modality.TEXT,)
-
-
-def _count(snapshot: Snapshot, modality: Modality) -> int:
-    gallery = snapshot.parts.get(modality)
-    return gallery.items if gallery is not None else 0
 
 
 def _merged(

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from hearsee.core.errors import BadInput
 from hearsee.core.modality import Modality
 from hearsee.indexer.library import Library
-from hearsee.indexer.snapshot import Snapshot
 from hearsee.search.evaluate.metrics import estimates
 from hearsee.search.evaluate.ranks import NONE, ItemPoints, first_ranks
 from hearsee.search.evaluate.relevance import Classes, by_group, by_keys, labels_of
 from hearsee.search.evaluate.report import Direction, Report
 from hearsee.search.searcher import Searcher
+from hearsee.search.stored import live_points
 
 RelevantBy: TypeAlias = Sequence[str] | Mapping[str, Sequence[str]]
 Progress: TypeAlias = Callable[[str, int, int], None]  # direction, queries done, queries in all
@@ -45,14 +45,14 @@ def evaluate(
     library = library.library if isinstance(library, Searcher) else library
     cuts = _cuts(k)
     snapshot = library.snapshot()
-    galleries = {modality: _gallery(snapshot, modality) for modality in Modality}
+    stored = {modality: ItemPoints.of(*live_points(snapshot, modality)) for modality in Modality}
     known: dict[tuple[str, ...], Classes] = {}
     measured: dict[str, Direction] = {}
     for name in _directions(directions):
         keys = _keys(relevant_by, name)
         if keys not in known:
             known[keys] = by_keys(library.catalog, keys) if keys else by_group(library.catalog)
-        found = _measure(name, galleries, known[keys], keys, cuts, limit, seed, progress)
+        found = _measure(name, stored, known[keys], keys, cuts, limit, seed, progress)
         if found is not None:
             measured[name] = found
     if not measured:
@@ -62,7 +62,7 @@ def evaluate(
 
 def _measure(
     name: str,
-    galleries: Mapping[Modality, ItemPoints],
+    stored: Mapping[Modality, ItemPoints],
     classes: Classes,
     keys: Sequence[str],
     cuts: Sequence[int],
@@ -71,7 +71,7 @@ def _measure(
     progress: Progress,
 ) -> Direction | None:
     asking, answering = split(name)
-    ask, answer = galleries[asking], galleries[answering]
+    ask, answer = stored[asking], stored[answering]
     labels, answers = labels_of(ask.items, classes, asking), labels_of(answer.items, classes, answering)
     rows = _askers(labels, answers, same=asking is answering)
     if not len(rows):
@@ -96,18 +96,6 @@ def _askers(labels: NDArray[np.int64], answers: NDArray[np.int64], same: bool) -
     """Places of the items that have something relevant to find, besides themselves."""
     values, counts = np.unique(answers[answers != NONE], return_counts=True)
     return np.flatnonzero(np.isin(labels, values[counts > 1] if same else values) & (labels != NONE))
-
-
-def _gallery(snapshot: Snapshot, modality: Modality) -> ItemPoints:
-    """All live points of a modality."""
-    part = snapshot.parts.get(modality)
-    owners, points = [np.empty(0, np.int64)], []
-    for source in part.sources if part is not None else ():
-        rows = np.arange(len(source.item_ids)) if source.alive is None else np.flatnonzero(source.alive)
-        owners.append(source.item_ids[rows])
-        points.append(source.shard.take(rows))
-    dim = part.dim if part is not None else 0
-    return ItemPoints.of(np.concatenate(owners), np.concatenate(points) if points else np.empty((0, dim), np.float32))
 
 
 def split(direction: str) -> tuple[Modality, Modality]:

@@ -1,0 +1,35 @@
+"""What a snapshot holds: counts, an item's vectors, all vectors of a modality."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hearsee.core.modality import Modality
+from hearsee.core.vectors import Vectors
+from hearsee.indexer.snapshot import Snapshot
+
+
+def count(snapshot: Snapshot, modality: Modality) -> int:
+    """Live items of a modality."""
+    gallery = snapshot.parts.get(modality)
+    return gallery.items if gallery is not None else 0
+
+
+def vectors_of(snapshot: Snapshot, modality: Modality, item_id: int) -> Vectors:
+    """An item's live points, (points, dim); empty where the snapshot does not hold it."""
+    return live_points(snapshot, modality, item_id)[1]
+
+
+def live_points(
+    snapshot: Snapshot, modality: Modality, item_id: int | None = None
+) -> tuple[NDArray[np.int64], Vectors]:
+    """The points of one item, or of all: who owns each row, and the rows, (points, dim)."""
+    gallery = snapshot.parts.get(modality)
+    owners, points = [np.empty(0, np.int64)], [np.empty((0, gallery.dim if gallery else 0), np.float32)]
+    for source in gallery.sources if gallery is not None else ():
+        chosen = np.ones(len(source.item_ids), np.bool_) if source.alive is None else source.alive
+        rows = np.flatnonzero(chosen if item_id is None else chosen & (source.item_ids == item_id))
+        owners.append(source.item_ids[rows])
+        points.append(source.shard.take(rows))
+    return np.concatenate(owners), np.concatenate(points)
