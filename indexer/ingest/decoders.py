@@ -44,6 +44,8 @@ class Decoders:
         self._room = _Room(max_bytes)
         self._submitted = 0
         self._closing = False
+        self._running: set[Process] = set()
+        self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._serve, name=f"decoder-{n}", daemon=True) for n in range(workers)]
         for thread in self._threads:
             thread.start()
@@ -59,12 +61,18 @@ class Decoders:
 
     def close(self) -> None:
         """End all processes; what was not decoded is cancelled."""
-        self._closing = True
+        with self._lock:
+            self._closing = True
+            for process in self._running:
+                process.kill()
         self._room.open_wide()
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
             thread.join()
+        while not self._jobs.empty():
+            if (job := self._jobs.get()) is not None:
+                job.done.cancel()
 
     def _serve(self) -> None:
         """One process at a time, until the pool closes."""
@@ -74,18 +82,31 @@ class Decoders:
             while self._take(held, process):
                 if process is None:
                     # Started by this thread on purpose: the process dies with the thread that started it.
-                    process = Process(self._limits)
+                    process = self._begin()
                     for job in held:
                         process.send(job.modality, job.preparation, job.raw)
                 self._room.wait(held[0].number)
                 if self._closing or not self._settle(held, process):
-                    process.close()
+                    self._end(process)
                     process = None
         finally:
             if process is not None:
-                process.close()
+                self._end(process)
             for job in held:
                 job.done.cancel()
+
+    def _begin(self) -> Process:
+        process = Process(self._limits)
+        with self._lock:
+            self._running.add(process)
+            if self._closing:  # between `close` killing them all and this one
+                process.kill()
+        return process
+
+    def _end(self, process: Process) -> None:
+        with self._lock:
+            self._running.discard(process)
+        process.close()
 
     def _take(self, held: deque[_Job], process: Process | None) -> bool:
         """Fill up what the process holds; wait only when it holds nothing. False: time to go."""

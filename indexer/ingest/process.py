@@ -89,6 +89,10 @@ class Process:
             return "it was killed"
         return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
+    def kill(self) -> None:
+        """Make every wait for an answer end; may be called from another thread."""
+        self._child.kill()
+
     def close(self) -> None:
         self._child.kill()
         for pipe in (self._child.stdin, self._child.stdout):

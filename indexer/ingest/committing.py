@@ -1,0 +1,137 @@
+"""Finished work becomes commits, and a finished source removes what it no longer lists."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+
+from hearsee.indexer.batch import Add, Batch, Commit
+from hearsee.indexer.catalog import NewFields, NewQuarantine
+from hearsee.indexer.corpus import Rejected
+from hearsee.indexer.ingest.planning import Marks
+from hearsee.indexer.ingest.report import Report
+from hearsee.indexer.ingest.work import Kind, Work
+from hearsee.indexer.writer import Writer
+
+REMOVED_AT_ONCE = 512
+QUARANTINE_REMEMBERED = 100_000
+
+
+class Committer:
+    """Gathers work in the order it was read in; counts only what was acknowledged."""
+
+    def __init__(self, writer: Writer, items: int, seconds: float, on_commit: Callable[[Commit], None] | None) -> None:
+        self.report = Report(generation=writer.catalog.generation())
+        self._writer, self._items, self._seconds, self._on_commit = writer, items, seconds, on_commit
+        self._works: list[Work] = []
+        self._since = time.monotonic()
+        self._seen, self._rejected = Marks(), Marks()  # of the source that is being read
+        self._partial = False
+        # What failed before, by URI: taken back once it succeeds or is no longer listed.
+        self._failed = {bad.uri: bad.source for bad in writer.catalog.quarantined(QUARANTINE_REMEMBERED)}
+
+    def take(self, work: Work) -> bool:
+        """Add finished work to the next commit; True when that is large enough."""
+        found = work.read.found
+        if work.error is None or work.keep:
+            self._seen.add(found.uri)
+        if work.error is not None:
+            self._rejected.add(found.uri)
+            self._partial = self._partial or (isinstance(found, Rejected) and found.partial)
+        if not self._works:
+            self._since = time.monotonic()
+        self._works.append(work)
+        return len(self._works) >= self._items
+
+    def is_late(self) -> bool:
+        return bool(self._works) and time.monotonic() - self._since >= self._seconds
+
+    def commit(self) -> list[Work]:
+        """Write what was taken, if it changes anything, and count it; returns it."""
+        works, self._works = self._works, []
+        good = [work for work in works if work.error is None]
+        bad = [work for work in works if work.error is not None]
+        self._write(
+            Batch(
+                adds=[_add(work) for work in good if work.kind is Kind.PUT],
+                fields=[_fields(work) for work in good if work.kind in (Kind.FIELDS, Kind.MOVED)],
+                remove=[work.known.id for work in bad if work.known is not None and not work.keep],
+                quarantine=[_quarantine(work) for work in bad],
+                unquarantine=[work.uri for work in good if self._failed.pop(work.uri, None) is not None],
+            )
+        )
+        for work in works:
+            self._count(work)
+            if work.error is not None and len(self._failed) < QUARANTINE_REMEMBERED:
+                self._failed[work.uri] = work.read.source
+        self.report.stages["done"] += len(works)
+        return works
+
+    def finish(self, source: str) -> None:
+        """The source is read and all of it committed: remove its items that it no longer lists."""
+        if self._partial:
+            self.report.notes.append(f"not all of {source} could be listed, so nothing of it was removed")
+        else:
+            gone = (id_ for id_, uri in self._writer.catalog.uris_of(source) if uri not in self._seen)
+            for ids in _chunks(gone):
+                self._write(Batch(remove=ids))
+                self.report.removed += len(ids)
+            listed_no_more = [uri for uri, of in self._failed.items() if of == source and uri not in self._rejected]
+            self._write(Batch(unquarantine=listed_no_more))
+            for uri in listed_no_more:
+                del self._failed[uri]
+        self._seen, self._rejected, self._partial = Marks(), Marks(), False
+
+    def _write(self, batch: Batch) -> None:
+        if not (batch.items or batch.quarantine or batch.unquarantine):
+            return
+        commit = self._writer.commit(batch)
+        self.report.generation = commit.generation
+        self.report.stages["committed"] += commit.items
+        if self._on_commit is not None:
+            self._on_commit(commit)
+
+    def _count(self, work: Work) -> None:
+        report = self.report
+        if work.error is not None:
+            report.reject(work.uri, work.error)
+            report.removed += work.known is not None and not work.keep
+        elif work.kind in (Kind.UNCHANGED, Kind.MOVED):
+            report.unchanged += 1
+        elif work.known is None:
+            report.added += 1
+        else:
+            report.updated += 1
+
+
+def _add(work: Work) -> Add:
+    entry, read = work.entry, work.read
+    assert work.vectors is not None
+    return Add(
+        entry.uri,
+        entry.modality,
+        read.content,
+        work.size,
+        read.source,
+        work.vectors,
+        work.spans,
+        entry.caption,
+        read.text,
+        entry.group,
+        entry.metadata,
+    )
+
+
+def _fields(work: Work) -> NewFields:
+    entry = work.entry
+    return NewFields(entry.uri, work.read.source, entry.caption, work.read.text, entry.group, entry.metadata)
+
+
+def _quarantine(work: Work) -> NewQuarantine:
+    return NewQuarantine(work.uri, work.read.source, work.error or "", work.read.content or None)
+
+
+def _chunks(ids: Iterator[int]) -> Iterator[list[int]]:
+    while chunk := list(itertools.islice(ids, REMOVED_AT_ONCE)):
+        yield chunk

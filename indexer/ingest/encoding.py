@@ -1,0 +1,151 @@
+"""The encoding thread: prepared pieces in, vectors out, in the order in which work was handed over."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
+from concurrent.futures import TimeoutError as Late
+from typing import Any
+
+import numpy as np
+
+from hearsee.core.errors import BadInput, BadMedia
+from hearsee.core.media.kinds import Piece
+from hearsee.core.modality import Modality
+from hearsee.core.space import Space
+from hearsee.core.vectors import Vectors
+from hearsee.indexer.ingest.channel import Channel
+from hearsee.indexer.ingest.work import Work
+
+BATCH = 64  # pieces for one call of a tower
+GATHER = 192  # items looked at together, so that batches of each modality are full
+LARGEST = float(np.finfo(np.float16).max)  # segments store half precision
+GATHER_SECONDS = 0.25  # how long a full gathering is waited for
+
+
+class Encoding:
+    """Encodes put work in one thread of its own; `finished` is called after each gathering."""
+
+    def __init__(self, space: Space, workers: int, release: Callable[[list[Piece]], None]) -> None:
+        self.failure: BaseException | None = None
+        self.points = 0
+        self.progress = threading.Condition()
+        self._space, self._release = space, release
+        self._threads = max(1, (os.cpu_count() or 2) - workers)
+        self._work: Channel[Work] = Channel(2**31)
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="encoder", daemon=True)
+        self._thread.start()
+
+    def put(self, work: Work) -> None:
+        self._work.put(work)
+
+    def close(self) -> None:
+        self._closed = True
+        self._work.close()
+        self._thread.join(timeout=30)
+
+    def _run(self) -> None:
+        with _TorchThreads(self._threads) as threads:
+            try:
+                while (first := self._work.get()) is not None:
+                    gathered = self._gather(first)
+                    threads.limit()
+                    self._encode(gathered)
+                    with self.progress:
+                        for work, _ in gathered:
+                            work.done = True
+                        self.progress.notify_all()
+            except BaseException as error:
+                with self.progress:
+                    self.failure = None if self._closed else error
+                    self.progress.notify_all()
+
+    def _gather(self, first: Work) -> list[tuple[Work, list[Piece]]]:
+        """Decoded work, in order: as much as fills the batches or is ready in time."""
+        gathered = [(first, self._pieces(first, None))]
+        until = time.monotonic() + GATHER_SECONDS
+        points = len(gathered[0][1])
+        while len(gathered) < GATHER and points < GATHER:
+            work = self._work.peek(until - time.monotonic())
+            if work is None:
+                break
+            try:
+                pieces = self._pieces(work, max(0.0, until - time.monotonic()))
+            except Late:
+                break
+            self._work.get()
+            gathered.append((work, pieces))
+            points += len(pieces)
+        return gathered
+
+    def _pieces(self, work: Work, timeout: float | None) -> list[Piece]:
+        """The decoded pieces; none, and an error in the work, when it could not be decoded."""
+        assert work.pieces is not None
+        try:
+            return work.pieces.result(timeout)
+        except BadMedia as error:
+            work.error = str(error)
+        except CancelledError:
+            raise BadInput("the ingest was stopped") from None
+        return []
+
+    def _encode(self, gathered: Sequence[tuple[Work, list[Piece]]]) -> None:
+        for modality in Modality:
+            mine = [(work, pieces) for work, pieces in gathered if work.entry.modality is modality and pieces]
+            if mine:
+                self._encode_modality(modality, mine)
+        for work, pieces in gathered:
+            work.pieces = None
+            self._release(pieces)
+
+    def _encode_modality(self, modality: Modality, mine: Sequence[tuple[Work, list[Piece]]]) -> None:
+        tower = self._space.tower(modality)
+        pieces = [piece for _, some in mine for piece in some]
+        try:
+            rows = np.concatenate([tower.encode(pieces[at : at + BATCH]) for at in range(0, len(pieces), BATCH)])
+        except (BadInput, BadMedia, ValueError, ArithmeticError):
+            rows = None  # one of them is bad: find out which
+        at = 0
+        for work, some in mine:
+            try:
+                own = tower.encode(some) if rows is None else rows[at : at + len(some)]
+                work.vectors = _checked(own, len(some))
+                work.spans = [piece.span for piece in some]
+                self.points += len(some)
+            except (BadInput, BadMedia, ValueError, ArithmeticError) as error:
+                work.error = f"its tower cannot encode it: {error}"
+            at += len(some)
+
+
+def _checked(rows: Vectors, points: int) -> Vectors:
+    if len(rows) != points:
+        raise BadInput(f"{len(rows)} vectors for {points} points")
+    if not (np.abs(rows) <= LARGEST).all() or not rows.any(axis=1).all():
+        raise BadInput("a vector that is zero, infinite or not a number")
+    return rows
+
+
+class _TorchThreads:
+    """Leaves the decoding processes their cores: torch, once it is loaded, gets the others in this thread."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._torch: Any = None
+        self._before = 0
+
+    def __enter__(self) -> _TorchThreads:
+        return self
+
+    def limit(self) -> None:
+        if self._torch is None and (torch := sys.modules.get("torch")) is not None:
+            self._torch, self._before = torch, torch.get_num_threads()
+            torch.set_num_threads(self._most)
+
+    def __exit__(self, *_: object) -> None:
+        if self._torch is not None:
+            self._torch.set_num_threads(self._before)

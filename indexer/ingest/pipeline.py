@@ -1,0 +1,171 @@
+"""The ingest: reading, decoding, encoding and committing at the same time, in bounded memory, in one order."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from hearsee.core.settings import Settings
+from hearsee.core.space import Space
+from hearsee.indexer.batch import Commit
+from hearsee.indexer.corpus import Source, open_source
+from hearsee.indexer.ingest.committing import Committer
+from hearsee.indexer.ingest.decoders import Decoders
+from hearsee.indexer.ingest.encoding import Encoding
+from hearsee.indexer.ingest.planning import Planner
+from hearsee.indexer.ingest.reading import Reader
+from hearsee.indexer.ingest.report import Report
+from hearsee.indexer.ingest.work import End, Kind, Read, Work
+from hearsee.indexer.writer import Writer
+
+CHUNK = 64  # reads that are looked up in the catalog together
+FLYING_ITEMS = 768  # planned and not committed
+FLYING_BYTES = 64 * 2**20
+TICK_SECONDS = 0.02
+PROGRESS_SECONDS = 0.2
+
+Progress = Callable[[int, int | None, dict[str, int]], None]  # items done, items in all if known, counters by stage
+
+
+def ingest(
+    writer: Writer,
+    sources: Sequence[str | Source],
+    space: Space,
+    settings: Settings,
+    *,
+    commit_items: int = 512,
+    commit_seconds: float = 5.0,
+    on_commit: Callable[[Commit], None] | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Bring the library up to date with the sources: one item for each URI, whatever was there before.
+
+    An item belongs to the last source that listed it. What a source listed once and lists no more is removed, but
+    only after a scan that saw everything: an empty source is an error, and one that breaks off removes nothing.
+    Every source is opened before anything is changed. Killed at any moment, the next run goes on from the last commit.
+    """
+    if space.fingerprint != writer.space.fingerprint:
+        raise ValueError("the writer was opened with another space")
+    opened = [one if isinstance(one, Source) else open_source(one, settings.limits) for one in sources]
+    opened = list({source.uri: source for source in opened}.values())
+    committer = Committer(writer, commit_items, commit_seconds, on_commit)
+    began = time.monotonic()
+    decoders = Decoders(settings.workers, settings.limits)
+    encoding = Encoding(space, settings.workers, decoders.release)
+    reader = Reader(opened, settings.limits)
+    try:
+        counts = [source.count for source in opened]
+        total = None if None in counts else sum(count or 0 for count in counts)
+        run = _Run(reader, Planner(writer, decoders, settings.limits), encoding, committer, total, progress)
+        run.to_the_end(len(opened))
+    finally:
+        reader.close()
+        decoders.close()
+        encoding.close()
+    committer.report.encoded = encoding.points
+    committer.report.seconds = time.monotonic() - began
+    return committer.report
+
+
+class _Run:
+    """The main thread: plans what was read, hands it on, commits what is done, in the order of reading."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        planner: Planner,
+        encoding: Encoding,
+        committer: Committer,
+        total: int | None,
+        progress: Progress | None,
+    ) -> None:
+        self._reader, self._planner, self._encoding, self._committer = reader, planner, encoding, committer
+        self._flying: deque[Work] = deque()
+        self._flying_bytes = 0
+        self._uris: set[str] = set()  # of uncommitted work
+        self._held: Read | None = None  # read, but its URI is still in flight
+        self._total, self._progress, self._told = total, progress, 0.0
+
+    def to_the_end(self, sources: int) -> None:
+        while sources:
+            reads, end = self._next_reads()
+            if reads:
+                self._start(reads)
+            if end is not None:
+                self._flush()
+                self._committer.finish(end.source)
+                sources -= 1
+            elif self._held is not None:
+                self._flush()  # the same URI again: only the catalog can tell what it is by now
+            else:
+                self._land(wait=not reads)
+            self._tell()
+        self._tell(last=True)
+
+    def _next_reads(self) -> tuple[list[Read], End | None]:
+        """Up to a chunk of reads with URIs that are not in flight, as far as there is room for them."""
+        reads: list[Read] = []
+        chosen: set[str] = set()
+        while len(reads) < CHUNK and len(self._flying) < FLYING_ITEMS and self._flying_bytes < FLYING_BYTES:
+            found = self._held or self._reader.channel.get(0 if reads else TICK_SECONDS)
+            self._held = None
+            if found is None or isinstance(found, End):
+                return reads, found
+            if isinstance(found, BaseException):
+                raise found
+            if found.found.uri in self._uris or found.found.uri in chosen:
+                self._held = found
+                return reads, None
+            chosen.add(found.found.uri)
+            reads.append(found)
+            self._flying_bytes += len(found.raw)
+        return reads, None
+
+    def _start(self, reads: Sequence[Read]) -> None:
+        for work in self._planner.plan(reads):
+            self._flying.append(work)
+            self._uris.add(work.uri)
+            if work.pieces is not None:
+                self._encoding.put(work)
+        self._committer.report.stages["read"] += len(reads)
+
+    def _land(self, *, wait: bool) -> None:
+        """Pass on what is done, oldest first; with `wait`, give the encoder a moment when nothing is."""
+        encoding = self._encoding
+        with encoding.progress:
+            if wait and self._flying and not _is_done(self._flying[0]) and encoding.failure is None:
+                encoding.progress.wait(TICK_SECONDS * 5)
+            if encoding.failure is not None:
+                raise encoding.failure
+        while self._flying and _is_done(self._flying[0]):
+            work = self._flying.popleft()
+            self._flying_bytes -= work.size
+            work.settle()
+            if self._committer.take(work):
+                self._commit()
+        self._committer.report.stages["encoded"] = encoding.points
+        if self._committer.is_late():
+            self._commit()
+
+    def _commit(self) -> None:
+        for work in self._committer.commit():
+            self._uris.discard(work.uri)
+            self._planner.landed(work)
+
+    def _flush(self) -> None:
+        while self._flying:
+            self._land(wait=True)
+            self._tell()
+        self._commit()
+
+    def _tell(self, *, last: bool = False) -> None:
+        now = time.monotonic()
+        if self._progress is not None and (last or now - self._told >= PROGRESS_SECONDS):
+            self._told = now
+            stages = self._committer.report.stages
+            self._progress(stages["done"], self._total, dict(stages))
+
+
+def _is_done(work: Work) -> bool:
+    return work.done or (work.twin is not None and work.twin.done) or work.kind is not Kind.PUT

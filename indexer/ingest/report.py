@@ -1,0 +1,43 @@
+"""What an ingest did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+MOST_REASONS = 100  # kept in the report; the library's quarantine holds all of them
+
+
+@dataclass
+class Report:
+    """Counts of acknowledged work; an item that only moved to another source counts as unchanged."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    quarantined: int = 0
+    encoded: int = 0  # points that went through a tower; equal bytes are encoded once
+    generation: int = 0
+    seconds: float = 0.0
+    reasons: list[tuple[str, str]] = field(default_factory=list)  # (URI, why), the first of them
+    notes: list[str] = field(default_factory=list)  # what else a user should know
+    stages: Counter[str] = field(default_factory=Counter)  # for a progress bar: read, decoded, encoded, committed
+
+    def reject(self, uri: str, reason: str) -> None:
+        self.quarantined += 1
+        if len(self.reasons) < MOST_REASONS:
+            self.reasons.append((uri, reason))
+
+    @property
+    def more_reasons(self) -> int:
+        """How many quarantined items are not listed."""
+        return self.quarantined - len(self.reasons)
+
+    def as_json(self) -> dict[str, Any]:
+        names = ("added", "updated", "unchanged", "removed", "quarantined", "encoded", "generation")
+        counts = {name: getattr(self, name) for name in names}
+        reasons = [{"uri": uri, "reason": reason} for uri, reason in self.reasons]
+        rest = {"seconds": round(self.seconds, 3), "reasons": reasons, "more_reasons": self.more_reasons}
+        return {**counts, **rest, "notes": list(self.notes)}

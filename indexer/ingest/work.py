@@ -1,0 +1,77 @@
+"""One entry on its way through the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from enum import Enum
+
+from hearsee.core.media.kinds import Piece, Span
+from hearsee.core.modality import Modality
+from hearsee.core.vectors import Vectors
+from hearsee.indexer.catalog import Known
+from hearsee.indexer.corpus import Entry, Rejected
+
+
+@dataclass(frozen=True)
+class Read:
+    """What the reading thread found: an entry with its bytes, or why there are none."""
+
+    source: str
+    found: Entry | Rejected
+    raw: bytes = b""
+    content: str = ""  # SHA-256 of the bytes
+    text: str | None = None  # decoded, for texts
+    bad: str | None = None  # the bytes were read, and this is wrong with them
+
+
+@dataclass(frozen=True)
+class End:
+    """A source was listed to its end."""
+
+    source: str
+
+
+class Kind(Enum):
+    PUT = "new or changed bytes"
+    FIELDS = "the same bytes, other fields"
+    MOVED = "the same, listed by another source now"
+    UNCHANGED = "the same"
+    REJECTED = "not taken in"
+
+
+@dataclass
+class Work:
+    """Filled in by one stage after the other; `done` once it can be committed."""
+
+    read: Read  # without its bytes
+    kind: Kind
+    size: int = 0
+    known: Known | None = None  # the live item under this URI
+    error: str | None = None  # why it goes into quarantine
+    keep: bool = False  # with an error: what the library has of it stays
+    pieces: Future[list[Piece]] | None = None  # being decoded
+    twin: Work | None = None  # earlier work with the same bytes: its vectors are shared
+    vectors: Vectors | None = None  # (points, dim)
+    spans: Sequence[Span | None] = ()
+    done: bool = field(default=False)
+
+    @property
+    def uri(self) -> str:
+        return self.read.found.uri
+
+    @property
+    def entry(self) -> Entry:
+        assert isinstance(self.read.found, Entry)
+        return self.read.found
+
+    @property
+    def content_key(self) -> tuple[Modality, str]:
+        return self.entry.modality, self.read.content
+
+    def settle(self) -> None:
+        """Take over from the twin, which comes earlier in every queue and is done when this is asked for."""
+        if self.twin is not None:
+            self.vectors, self.spans, self.error = self.twin.vectors, self.twin.spans, self.twin.error
+            self.twin = None
