@@ -26,11 +26,14 @@ from hearsee.toybox.scene import Scene
 GERMAN_SHARE = 0.04
 
 
-def caption(scene: Scene, rng: np.random.Generator) -> tuple[str, str]:
-    """One caption of the scene and its language code; whatever stays unsaid is one, medium, middle or near."""
+def caption(scene: Scene, rng: np.random.Generator, *, colour: bool = True) -> tuple[str, str]:
+    """One caption of the scene and its language code; whatever stays unsaid is one, medium, middle or near.
+
+    Without `colour` it says only what can also be heard.
+    """
     if rng.random() < GERMAN_SHARE:
-        return _finished(_german(scene, rng), rng), "de"
-    return _finished(_english(scene, rng), rng), "en"
+        return _finished(_german(scene, rng, GERMAN_COLOURS[scene.colour] if colour else ""), rng), "de"
+    return _finished(_english(scene, rng, _pick(COLOUR_WORDS[scene.colour], rng) if colour else ""), rng), "en"
 
 
 def with_article(words: str) -> str:
@@ -44,10 +47,10 @@ def plural(name: str) -> str:
     return irregular or f"{singular}s"
 
 
-def _english(scene: Scene, rng: np.random.Generator) -> str:
+def _english(scene: Scene, rng: np.random.Generator, colour: str) -> str:
     """Picks words for each attribute and one of the sentence forms."""
     name, count = _pick(NAMES[scene.thing], rng), _pick(COUNT_WORDS[scene.count], rng)
-    size, colour = _pick(SIZE_WORDS[scene.size], rng), _pick(COLOUR_WORDS[scene.colour], rng)
+    size = _pick(SIZE_WORDS[scene.size], rng)
     side, distance = _pick(SIDE_WORDS[scene.side], rng), _pick(DISTANCE_WORDS[scene.distance], rng)
     places = [place for place in (side, distance) if place]
     if len(places) == 2 and rng.random() < 0.5:
@@ -57,7 +60,7 @@ def _english(scene: Scene, rng: np.random.Generator) -> str:
     form = int(rng.integers(8))
     if form == 6:  # adjectives behind the noun
         thing = _noun(scene.count, count, (), name)
-        return ", ".join([thing, " and ".join(word for word in (size, colour) if word), *places])
+        return ", ".join(part for part in (thing, " and ".join(filter(None, (size, colour))), *places) if part)
     adjectives = (size, colour) if rng.random() < 0.8 else (colour, size)
     thing = _noun(scene.count, count, [word for word in adjectives if word], name)
     return _sentence(form, thing, places, verb)
@@ -88,10 +91,10 @@ def _noun(count: int, counted: str, adjectives: Sequence[str], name: str) -> str
     return with_article(words) if counted == "a" else f"{counted} {words}"
 
 
-def _german(scene: Scene, rng: np.random.Generator) -> str:
+def _german(scene: Scene, rng: np.random.Generator, colour: str) -> str:
     """Nominative only, so that endings follow from gender and number."""
     gender, one, many = GERMAN_NAMES[scene.thing]
-    adjectives = [word for word in (_pick(GERMAN_SIZES[scene.size], rng), GERMAN_COLOURS[scene.colour]) if word]
+    adjectives = [word for word in (_pick(GERMAN_SIZES[scene.size], rng), colour) if word]
     places = [_pick(GERMAN_SIDES[scene.side], rng), _pick(GERMAN_DISTANCES[scene.distance], rng)]
     places = [place for place in places if place]
     if scene.count == 1:

@@ -22,6 +22,7 @@ from hearsee.toybox.splits import SPLITS, combinations, draw_scene
 from hearsee.toybox.words import caption
 
 MODALITIES = ("image", "audio", "text")  # the rows of a group, in this order
+STREAMS = ("scene", "picture", "sound", "caption")
 SHARD = 1000  # files in one folder, when there are more than that
 
 Progress = Callable[[int, int], None]  # groups done, groups in all
@@ -40,18 +41,23 @@ class Group:
 
 def group(seed: int, split: str, index: int) -> Group:
     """The group of this seed, split and index, whatever was generated before it."""
-    streams = streams_of(seed, split, index)
-    scene = draw_scene(split, streams[0])
-    text, language = caption(scene, streams[3])
-    return Group(scene, np.asarray(picture(scene, streams[1])), sound(scene, streams[2]), text, language)
+    scene = scene_of(seed, split, index)
+    text, language = caption(scene, stream(seed, split, index, "caption"))
+    pixels = np.asarray(picture(scene, stream(seed, split, index, "picture")))
+    return Group(scene, pixels, sound(scene, stream(seed, split, index, "sound")), text, language)
 
 
-def streams_of(seed: int, split: str, index: int) -> list[np.random.Generator]:
-    """Four independent generators of one group: scene, picture, sound, caption."""
+def scene_of(seed: int, split: str, index: int) -> Scene:
+    """What the group shows, without drawing or playing it."""
+    return draw_scene(split, stream(seed, split, index, "scene"))
+
+
+def stream(seed: int, split: str, index: int, use: str) -> np.random.Generator:
+    """The generator that one group keeps for one use, independent of all others."""
     combinations(split)  # refuses an unknown split
     if seed < 0 or index < 0:
         raise BadInput(f"seed {seed} and index {index} must be 0 or more")
-    return [np.random.default_rng([seed, SPLITS.index(split), index, stream]) for stream in range(4)]
+    return np.random.default_rng([seed, SPLITS.index(split), index, STREAMS.index(use)])
 
 
 def write_toybox(

@@ -1,0 +1,148 @@
+"""What the towers learn from: prepared pictures and sounds in memory maps, fresh captions, and light distortions."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hearsee.core.media.kinds import Picture, Sound, Words
+from hearsee.toybox.draw import picture
+from hearsee.toybox.scene import COLOURS, COUNTS, DISTANCES, SIDES, SIZES, THINGS, Scene
+from hearsee.toybox.sound import RATE, sound
+from hearsee.toybox.towers import prepare
+from hearsee.toybox.words import caption
+from hearsee.toybox.write import scene_of, stream
+
+BLOCK = 32  # groups of a batch that are like each other
+CHUNK = 250  # groups a worker makes at a time
+PICTURE_SHAPE = (prepare.PICTURE_SIDE, prepare.PICTURE_SIDE, 3)
+SOUND_SHAPE = (2, prepare.MELS, prepare.STEPS)
+SHIFT_PIXELS, SHIFT_STEPS = 3, 5  # at most, when distorted
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Groups as the towers read them; captions are made when asked for."""
+
+    pictures: NDArray[np.uint8]  # (groups, 96, 96, 3)
+    sounds: NDArray[np.float16]  # (groups, 2, 48, 100)
+    scenes: tuple[Scene, ...]
+    attributes: NDArray[np.int64]  # (groups, 6), numbered as in the scene's tables
+    heard: NDArray[np.int64]  # (groups,), equal where everything that can be heard is equal
+    seen: NDArray[np.int64]  # (groups,), equal where colour is equal too
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+
+def make_lessons(
+    folder: Path, seed: int, split: str, groups: int, workers: int, progress: Callable[[int, int], None]
+) -> Lessons:
+    """Draws, plays and prepares the groups in worker processes, into two memory maps in the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _maps(folder, groups, "w+")  # makes both files, at their full size
+    chunks = [(folder, seed, split, start, min(start + CHUNK, groups), groups) for start in range(0, groups, CHUNK)]
+    done = 0
+    # Spawned, not forked: the parent may already hold torch and its threads.
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        for made in pool.imap_unordered(_make_chunk, chunks):
+            done += made
+            progress(done, groups)
+    return open_lessons(folder, seed, split, groups)
+
+
+def open_lessons(folder: Path, seed: int, split: str, groups: int) -> Lessons:
+    """The lessons of a folder that `make_lessons` filled with the same seed, split and number of groups."""
+    pictures, sounds = _maps(folder, groups, "r")
+    scenes = tuple(scene_of(seed, split, index) for index in range(groups))
+    tables: tuple[tuple[object, ...], ...] = (THINGS, COUNTS, SIZES, SIDES, DISTANCES, COLOURS)
+    attributes = np.array(
+        [[table.index(value) for table, value in zip(tables, astuple(scene), strict=True)] for scene in scenes],
+        np.int64,
+    )
+    heard = np.ravel_multi_index(tuple(attributes[:, :-1].T), tuple(len(table) for table in tables[:-1]))
+    seen = heard * len(COLOURS) + attributes[:, -1]
+    return Lessons(pictures, sounds, scenes, attributes, heard, seen)
+
+
+def captions_of(scenes: list[Scene], rng: np.random.Generator, *, clumsy: bool) -> NDArray[np.int16]:
+    """One fresh caption for each scene, prepared and padded: (scenes, longest, features)."""
+    texts = []
+    for scene in scenes:
+        text, _ = caption(scene, rng, colour=not clumsy or rng.random() > 0.06)
+        texts.append(misspelt(text, rng) if clumsy and rng.random() < 0.15 else text)
+    pieces = [prepare.words(Words(text))[0].data for text in texts]
+    padded = np.zeros((len(pieces), max(map(len, pieces)), prepare.FEATURES), np.int16)
+    for row, piece in zip(padded, pieces, strict=True):
+        row[: len(piece)] = piece
+    return padded
+
+
+def misspelt(text: str, rng: np.random.Generator) -> str:
+    """The text with one letter doubled, dropped or swapped with the next, somewhere inside."""
+    at, way = int(rng.integers(1, max(2, len(text) - 1))), int(rng.integers(3))
+    if way == 0:
+        return text[:at] + text[at - 1 :]
+    if way == 1:
+        return text[:at] + text[at + 1 :]
+    return text[:at] + text[at : at + 2][::-1] + text[at + 2 :]
+
+
+def rounds(lessons: Lessons, size: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """One epoch: every group once, in batches of equal size made of blocks that are alike; the few left over wait.
+
+    A block's groups agree, mostly, in three attributes drawn for it, so that the others must tell them apart: among
+    random groups the easy attributes would do, and the towers would learn to tell things last.
+    """
+    blocks = []
+    for part in np.array_split(rng.permutation(len(lessons)), 8):
+        shared = rng.choice(lessons.attributes.shape[1], 3, replace=False)
+        part = part[np.lexsort(lessons.attributes[part][:, shared].T)]
+        blocks += [part[at : at + BLOCK] for at in range(0, len(part) - BLOCK + 1, BLOCK)]
+    order = np.concatenate([blocks[at] for at in rng.permutation(len(blocks))])
+    for start in range(0, len(order) - size + 1, size):
+        yield np.sort(order[start : start + size])  # sorted: memory maps like to be read forwards
+
+
+def distorted_pictures(pictures: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Moved a little, lighter or darker, grainy; colours keep their hue."""
+    edge, side = SHIFT_PIXELS, prepare.PICTURE_SIDE
+    wide = np.pad(pictures, ((0, 0), (edge, edge), (edge, edge), (0, 0)), mode="edge")
+    moves = rng.integers(0, 2 * edge + 1, (len(pictures), 2))
+    moved = np.stack([one[y : y + side, x : x + side] for one, (y, x) in zip(wide, moves, strict=True)])
+    light = rng.uniform(0.85, 1.15, (len(pictures), 1, 1, 1)).astype(np.float32)
+    grain = 3 * rng.standard_normal(moved.shape, np.float32)
+    return np.clip(moved * light + grain, 0, 255).astype(np.uint8)
+
+
+def distorted_sounds(sounds: NDArray[np.float16], rng: np.random.Generator) -> NDArray[np.float16]:
+    """Moved a little in time, a little louder or quieter, and hissing."""
+    moves = rng.integers(-SHIFT_STEPS, SHIFT_STEPS + 1, len(sounds))
+    moved = np.stack([np.roll(one, move, axis=-1) for one, move in zip(sounds, moves, strict=True)]).astype(np.float32)
+    moved[:, 0] += rng.normal(0, 0.1, (len(sounds), 1, 1)).astype(np.float32)  # ln of power: 0.23 is 1 dB
+    moved[:, 1] += rng.normal(0, 0.05, (len(sounds), 1, 1)).astype(np.float32)
+    return (moved + 0.1 * rng.standard_normal(moved.shape, np.float32)).astype(np.float16)
+
+
+def _maps(folder: Path, groups: int, mode: Any) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
+    pictures = np.memmap(folder / "pictures.u8", np.uint8, mode, shape=(groups, *PICTURE_SHAPE))
+    sounds = np.memmap(folder / "sounds.f16", np.float16, mode, shape=(groups, *SOUND_SHAPE))
+    return pictures, sounds
+
+
+def _make_chunk(chunk: tuple[Path, int, str, int, int, int]) -> int:
+    folder, seed, split, start, end, groups = chunk
+    pictures, sounds = _maps(folder, groups, "r+")
+    for index in range(start, end):
+        scene = scene_of(seed, split, index)
+        drawn = Picture(np.asarray(picture(scene, stream(seed, split, index, "picture"))))
+        played = Sound(sound(scene, stream(seed, split, index, "sound")), RATE)
+        pictures[index] = prepare.picture(drawn)[0].data
+        sounds[index] = prepare.sound(played)[0].data
+    return end - start
