@@ -1,0 +1,173 @@
+"""All live points of one modality, searched exactly and folded to items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hearsee.core.vectors import Bitmap, Vectors
+from hearsee.indexer.shards import Shard
+
+Ids: TypeAlias = NDArray[np.int64]
+Near: TypeAlias = tuple[float, int, int]  # score, item id, point id
+
+SPARE = 8  # rows asked for beyond k, so that ties at the border seldom need a second look
+MOSTLY = 0.8  # above this share of allowed rows, searching all and dropping a few beats a selector
+BLOCK_ELEMENTS = 1 << 23  # numbers gathered at once when candidates are scored again: 64 MiB of float64
+
+
+@dataclass(frozen=True)
+class Source:
+    """A shard and what its rows stand for."""
+
+    shard: Shard
+    point_ids: Ids  # (rows,)
+    item_ids: Ids  # (rows,)
+    alive: Bitmap | None = None  # none: every row
+
+    def among(self, items: Ids | None) -> tuple[Bitmap | None, int]:
+        """Which rows may be found, none for all of them, and how many they are."""
+        if items is None:
+            return self.alive, self.live
+        allowed = np.isin(self.item_ids, items)
+        if self.alive is not None:
+            allowed &= self.alive
+        return allowed, int(np.count_nonzero(allowed))
+
+    @cached_property
+    def live(self) -> int:
+        return len(self.point_ids) if self.alive is None else int(np.count_nonzero(self.alive))
+
+    @property
+    def live_items(self) -> Ids:
+        return self.item_ids if self.alive is None else self.item_ids[self.alive]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Rows worth ranking, and what the rows not among them score at most."""
+
+    scores: NDArray[np.float32]  # (queries, candidates), -inf where there is none
+    items: Ids
+    points: Ids
+    ceiling: NDArray[np.float32]  # (queries,), -inf where every allowed row is a candidate
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Immutable; the same vectors give the same answer however they are spread over sources."""
+
+    dim: int
+    sources: Sequence[Source]
+
+    @cached_property
+    def points(self) -> int:
+        return sum(source.live for source in self.sources)
+
+    @cached_property
+    def items(self) -> int:
+        ids = [source.live_items for source in self.sources]
+        return len(np.unique(np.concatenate(ids))) if ids else 0
+
+    def nearest(self, points: Vectors, k_items: int, allowed_items: Ids | None = None) -> list[list[Near]]:
+        """For each query its best k items, each by its best point; equal scores in order of item id."""
+        chosen = [(source, *source.among(allowed_items)) for source in self.sources]
+        sources = [(source, allowed, count) for source, allowed, count in chosen if count]
+        k = min(k_items, self.items)
+        if k <= 0 or not sources:
+            return [[] for _ in points]
+        ask = k * -(-self.points // self.items) + SPARE
+        return self._until_complete(points, k, ask, sources)
+
+    def _until_complete(
+        self, points: Vectors, k: int, ask: int, sources: list[tuple[Source, Bitmap | None, int]]
+    ) -> list[list[Near]]:
+        """Ask for more rows wherever the answer could still change."""
+        answers: list[list[Near]] = [[] for _ in points]
+        pending = np.arange(len(points))
+        while len(pending):
+            asking = points[pending]
+            candidates = _beside([_candidates(source, asking, ask, among, n) for source, among, n in sources])
+            ranked = _fold(candidates, k, one_each=self.points == self.items)
+            done = _complete(ranked, candidates.ceiling, k, _rounding(asking))
+            for place, near in zip(pending[done].tolist(), _lists(ranked, done), strict=True):
+                answers[place] = near
+            pending = pending[~done]
+            ask *= 4
+        return answers
+
+
+def _candidates(source: Source, points: Vectors, ask: int, allowed: Bitmap | None, count: int) -> Candidates:
+    """A shard proposes; what it proposes is scored again in double precision, so that every shard agrees to the bit."""
+    shard = source.shard
+    sifted = allowed is not None and count > MOSTLY * len(shard)  # search all, then drop
+    found = shard.nearest(points, ask, None if sifted else allowed)
+    rows = found.rows  # (queries, found)
+    scores = _cosines(shard, rows, points)
+    if sifted and allowed is not None:
+        scores[~allowed[rows]] = -np.inf
+    whole = rows.shape[1] >= (len(shard) if sifted or allowed is None else count)
+    ceiling = np.full(len(points), -np.inf, np.float32) if whole else found.scores[:, -1]
+    return Candidates(scores, source.item_ids[rows], source.point_ids[rows], ceiling)
+
+
+def _cosines(shard: Shard, rows: Ids, points: Vectors) -> NDArray[np.float32]:
+    # (queries, found, dim) · (queries, dim) -> (queries, found); products of two float32 are exact in float64
+    scores = np.empty(rows.shape, np.float32)
+    step = max(1, BLOCK_ELEMENTS // max(1, points.size))
+    for start in range(0, rows.shape[1], step):
+        part = slice(start, start + step)
+        scores[:, part] = np.einsum("qfd,qd->qf", shard.take(rows[:, part]), points, dtype=np.float64)
+    return scores
+
+
+def _beside(parts: list[Candidates]) -> Candidates:
+    if len(parts) == 1:
+        return parts[0]
+    return Candidates(
+        np.concatenate([part.scores for part in parts], axis=1),
+        np.concatenate([part.items for part in parts], axis=1),
+        np.concatenate([part.points for part in parts], axis=1),
+        np.max([part.ceiling for part in parts], axis=0),
+    )
+
+
+def _fold(found: Candidates, k: int, one_each: bool) -> Candidates:
+    """Keep the best point of each item, then the best k items."""
+    if not one_each:
+        found = _ordered(found, np.lexsort((found.points, -found.scores, found.items), axis=-1))
+        again = found.items[:, 1:] == found.items[:, :-1]
+        found.scores[:, 1:][again] = -np.inf
+    return _ordered(found, np.lexsort((found.items, -found.scores), axis=-1)[:, :k])
+
+
+def _ordered(found: Candidates, order: NDArray[np.intp]) -> Candidates:
+    scores = np.take_along_axis(found.scores, order, axis=1)
+    items, points = (np.take_along_axis(ids, order, axis=1) for ids in (found.items, found.points))
+    return Candidates(scores, items, points, found.ceiling)
+
+
+def _complete(ranked: Candidates, ceiling: NDArray[np.float32], k: int, rounding: NDArray[np.float32]) -> Bitmap:
+    """Whether no row left out could enter the answer, whatever its score was rounded to."""
+    whole: Bitmap = np.isneginf(ceiling)
+    if ranked.scores.shape[1] >= k:
+        whole |= ranked.scores[:, k - 1] > ceiling + rounding
+    return whole
+
+
+def _rounding(points: Vectors) -> NDArray[np.float32]:
+    """How far a float32 scalar product of unit rows may lie from the true one: at most dim roundings, and our own."""
+    lengths: NDArray[np.float32] = np.sqrt(np.einsum("qd,qd->q", points, points))
+    return lengths * np.float32((points.shape[1] + 2) * 2.0**-24)
+
+
+def _lists(ranked: Candidates, done: Bitmap) -> list[list[Near]]:
+    scores, items, points = ranked.scores[done], ranked.items[done], ranked.points[done]
+    counts = np.count_nonzero(scores > -np.inf, axis=1).tolist()
+    rows = zip(counts, scores.tolist(), items.tolist(), points.tolist(), strict=True)
+    return [list(zip(s[:n], i[:n], p[:n], strict=True)) for n, s, i, p in rows]

@@ -1,0 +1,211 @@
+"""The one who may change a library: a commit is one segment for each modality, then one SQL transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from hearsee.core.errors import BadInput, Damaged, HearseeError, NotFound
+from hearsee.core.modality import Modality
+from hearsee.core.space import Space
+from hearsee.core.vectors import Vectors
+from hearsee.indexer import founding, segments, sweep
+from hearsee.indexer.batch import Add, Batch, Commit
+from hearsee.indexer.catalog import Catalog, Change, Compaction, NewItem, NewPoint, NewSegment, Placed, SegmentRow
+from hearsee.indexer.compaction import CompactReport, compact
+from hearsee.indexer.files import make_folder
+from hearsee.indexer.library import check_space
+from hearsee.indexer.lock import WriterLock, unlinking
+from hearsee.indexer.segments import Stored, read_segment, stored, write_segment
+from hearsee.indexer.shards import files as shards
+from hearsee.indexer.shards.files import stretches, write_shard
+
+CACHED_SEGMENTS = 8
+
+
+class Writer:
+    """Owns the library until it is closed; after a failure that leaves doubt it refuses to go on."""
+
+    def __init__(self, folder: Path, catalog: Catalog, space: Space, lock: WriterLock) -> None:
+        self.folder = folder
+        self.catalog = catalog
+        self.space = space
+        self._lock = lock
+        self._failed = False
+        self._segments: dict[int, SegmentRow] = {}
+        self._read = lru_cache(CACHED_SEGMENTS)(lambda segment: read_segment(folder, segment))
+
+    @classmethod
+    def open(cls, folder: str | Path, *, space: Space, database: str | None = None, create: bool = True) -> Self:
+        """Take the writer lock, make the library where there is none, and remove what no commit names."""
+        folder = Path(folder)
+        founding.prepare(folder, create=create)
+        lock = WriterLock.take(folder)
+        try:
+            catalog = founding.found(folder, space, database)
+        except BaseException:
+            lock.release()
+            raise
+        writer = cls(folder, catalog, space, lock)
+        try:
+            check_space(folder, catalog, space)
+            for name in (segments.FOLDER, shards.FOLDER):
+                make_folder(folder / name)
+            with unlinking(folder, 0):  # makes the file that readers lock
+                pass
+            sweep.unlink(folder, sweep.orphans(folder, sweep.named(catalog)))
+        except BaseException:
+            writer.close()
+            raise
+        return writer
+
+    def commit(self, batch: Batch) -> Commit:
+        """Everything in the batch or nothing; what this returns is durable."""
+        stacks, items = self._stacked(batch.adds)
+        with self._whole():
+            change = Change(
+                segments=[self._segment(modality, rows) for modality, rows in stacks.items()],
+                items=items,
+                fields=batch.fields,
+                remove=batch.remove,
+                quarantine=batch.quarantine,
+                unquarantine=batch.unquarantine,
+            )
+            return Commit(self._apply(change), batch.items)
+
+    def vectors(self, placed: Sequence[Placed]) -> Vectors:
+        """The stored vectors of points, so that equal bytes are not encoded twice."""
+        if {place.segment_id for place in placed} - self._segments.keys():
+            self._segments = {segment.id: segment for segment in self.catalog.segments()}
+        rows = [self._read(self._segments[place.segment_id])[place.row] for place in placed]
+        return np.stack(rows).astype(np.float32)
+
+    def remove(self, uris_or_ids: Sequence[str | int]) -> Commit:
+        """Remove live items; where one of them is unknown, none is removed."""
+        uris = [name for name in uris_or_ids if isinstance(name, str)]
+        by_id = self.catalog.items([name for name in uris_or_ids if not isinstance(name, str)])
+        known = self.catalog.find([*uris, *(item.uri for item in by_id.values())])
+        live = {item.id for item in known.values()}
+        for name in uris_or_ids:
+            if name not in (known if isinstance(name, str) else live):
+                raise NotFound(f"no item {name} in library {self.folder}: nothing was removed; see `hearsee list`")
+        chosen = {known[name].id if isinstance(name, str) else name for name in uris_or_ids}
+        return self.commit(Batch(remove=sorted(chosen)))
+
+    def compact(self) -> CompactReport:
+        """Rewrite segments without their removed rows, join small ones, and free what that leaves behind."""
+        with self._whole():
+            return compact(self.folder, self.catalog, self.space, self._apply)
+
+    def build_shards(self, rebuild: Collection[Modality] = ()) -> None:
+        """Make the shards of every modality whose segments changed, and of those in `rebuild`, in one commit."""
+        view = self.catalog.view()
+        new, old = [], []
+        modalities = {segment.modality for segment in view.segments} | {shard.modality for shard in view.shards}
+        for modality in sorted(modalities):
+            mine = [segment for segment in view.segments if segment.modality == modality]
+            served = [shard for shard in view.shards if shard.modality == modality]
+            ids = tuple(segment.id for segment in mine)
+            wanted = [(ids, self.space.head(modality).fingerprint)]
+            if [(shard.segments, shard.head) for shard in served] == wanted and modality not in rebuild:
+                continue
+            with self._whole():
+                parts = stretches(mine, ids, self.catalog.points_of(ids))
+                new.append(write_shard(self.folder, self.space, modality, parts, ids))
+            old += [path for shard in served for path in (shard.path, shard.rows_path)]
+        if new:
+            with self._whole():
+                self._apply(Change(shards=new), old)
+
+    def drop(self, segment_ids: Sequence[int]) -> int:
+        """Give up segments and every item that has a point in them; how many items that were."""
+        lost = [segment for segment in self.catalog.segments() if segment.id in set(segment_ids)]
+        items = np.unique(self.catalog.points_of([segment.id for segment in lost]).item_ids).tolist()
+        with self._whole():
+            compaction = Compaction(drop=[segment.id for segment in lost], moved=())
+            self._apply(Change(remove=items, compaction=compaction), [segment.path for segment in lost])
+        return len(items)
+
+    def close(self) -> None:
+        self.catalog.close()
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _apply(self, change: Change, obsolete: Sequence[str] = ()) -> int:
+        """Commit a change whose files are published, then free those it leaves behind."""
+        try:
+            generation = self.catalog.commit(change)
+        except (BadInput, NotFound):  # refused as a whole: certainly nothing names the new segments
+            sweep.unlink(self.folder, [segment.path for segment in change.segments])
+            raise
+        sweep.unlink(self.folder, obsolete)
+        return generation
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Around publishing and committing: what failed half-way is settled by the next opening, not by trying on."""
+        if self._failed:
+            raise HearseeError(f"library {self.folder}: writing failed before, so nothing more is written: run again")
+        try:
+            yield
+        except (BadInput, NotFound, Damaged):  # said before anything was written
+            raise
+        except BaseException:
+            self._failed = True
+            raise
+
+    def _stacked(self, adds: Sequence[Add]) -> tuple[dict[Modality, Stored], list[NewItem]]:
+        """One stack of rows for each modality, and the items that say which rows are theirs."""
+        stacks: dict[Modality, list[Stored]] = {}
+        heights: dict[Modality, int] = {}
+        items = []
+        for add in adds:
+            rows = self._checked(add)
+            segment = list(stacks).index(add.modality) if add.modality in stacks else len(stacks)
+            start = heights.get(add.modality, 0)
+            stacks.setdefault(add.modality, []).append(rows)
+            heights[add.modality] = start + len(rows)
+            points = [NewPoint(segment, start + row, span) for row, span in enumerate(add.spans)]
+            items.append(_new_item(add, points))
+        return {modality: np.concatenate(rows) for modality, rows in stacks.items()}, items
+
+    def _checked(self, add: Add) -> Stored:
+        rows = stored(add.vectors, add.uri)
+        tower = self.space.tower(add.modality)
+        if rows.shape != (len(add.spans), tower.dim) or not len(rows):
+            raise BadInput(
+                f"vectors of {add.uri} have shape {rows.shape}: {tower.contract.tower} makes "
+                f"({max(1, len(add.spans))}, {tower.dim})"
+            )
+        return rows
+
+    def _segment(self, modality: Modality, rows: Stored) -> NewSegment:
+        height, dim = rows.shape
+        published = write_segment(self.folder, modality, height, dim, [rows])
+        tower = self.space.tower(modality).contract.fingerprint
+        return NewSegment(modality, tower, published.path, published.sha256, published.bytes, height, dim)
+
+
+def _new_item(add: Add, points: Sequence[NewPoint]) -> NewItem:
+    return NewItem(
+        uri=add.uri,
+        modality=add.modality,
+        content=add.content,
+        bytes=add.bytes,
+        source=add.source,
+        points=points,
+        caption=add.caption,
+        text=add.text,
+        group=add.group,
+        metadata=add.metadata,
+    )
