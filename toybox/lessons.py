@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
+from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from hearsee.toybox.words import caption
 from hearsee.toybox.write import scene_of, stream
 
 BLOCK = 32  # groups of a batch that are like each other
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 CHUNK = 250  # groups a worker makes at a time
 PICTURE_SHAPE = (prepare.PICTURE_SIDE, prepare.PICTURE_SIDE, 3)
 SOUND_SHAPE = (2, prepare.MELS, prepare.STEPS)
@@ -49,8 +52,7 @@ def make_lessons(
     _maps(folder, groups, "w+")  # makes both files, at their full size
     chunks = [(folder, seed, split, start, min(start + CHUNK, groups), groups) for start in range(0, groups, CHUNK)]
     done = 0
-    # Spawned, not forked: the parent may already hold torch and its threads.
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    with _pool(workers) as pool:
         for made in pool.imap_unordered(_make_chunk, chunks):
             done += made
             progress(done, groups)
@@ -128,6 +130,21 @@ def distorted_sounds(sounds: NDArray[np.float16], rng: np.random.Generator) -> N
     moved[:, 0] += rng.normal(0, 0.1, (len(sounds), 1, 1)).astype(np.float32)  # ln of power: 0.23 is 1 dB
     moved[:, 1] += rng.normal(0, 0.05, (len(sounds), 1, 1)).astype(np.float32)
     return (moved + 0.1 * rng.standard_normal(moved.shape, np.float32)).astype(np.float16)
+
+
+def _pool(workers: int) -> Pool:
+    """Processes with one thread each: left alone, every one would multiply matrices on all cores and get in the way."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))  # read when a worker imports numpy
+    try:
+        # Spawned, not forked: the parent may already hold torch and its threads.
+        return multiprocessing.get_context("spawn").Pool(workers)
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _maps(folder: Path, groups: int, mode: Any) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hearsee.indexer.align.losses import Temperature, contrastive, info_nce
 from hearsee.indexer.align.loop import Batch, Epoch, Plan, fit
+from hearsee.indexer.align.losses import Temperature, contrastive, info_nce
 
 SCALE = torch.tensor(2.0)
 EYE = torch.eye(2)

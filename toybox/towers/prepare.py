@@ -35,7 +35,7 @@ BUCKETS = 8192  # row 0 is padding
 WORDS_RULE = "NFKC, casefolded, words and signs, each as hashes of itself and its trigrams into 8191 buckets, v1"
 WORDS_WINDOWS = "passages of 32 words, no overlap, last one short, v1"
 
-_TOKEN = re.compile(r"\w+|[^\w\s]")
+_TOKEN = re.compile(r"[\w\u0300-\u036f]+|[^\w\s]")  # an accent typed as a sign of its own belongs to its word
 
 
 def picture(media: Media) -> list[Piece]:
