@@ -9,9 +9,21 @@ from typing import Annotated
 
 import typer
 
-from hearsee.api.commands import align, compact, demo, evaluate, index, listing, remove, search, serve, spaces, stats
+from hearsee.api.commands import (
+    align,
+    compact,
+    demo,
+    evaluate,
+    index,
+    listing,
+    remove,
+    search,
+    serve,
+    spaces,
+    stats,
+    verify,
+)
 from hearsee.api.commands import toybox as toybox_command
-from hearsee.api.commands import verify
 from hearsee.api.terminal import complain
 from hearsee.core.errors import HearseeError
 
@@ -85,7 +97,7 @@ def _explain(error: Exception) -> int:
         complain(f"{name}{error.strerror}: check the path and its permissions")
     elif isinstance(error, MemoryError):
         complain("not enough memory: close other programs, or index in smaller sources")
-    elif isinstance(error, ImportError):
+    elif isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("hearsee"):
         complain(f"{error}: install what is missing, for example pip install 'hearsee[cpu]'")
     else:
         complain(f"this is a mistake in Hearsee, {type(error).__name__}: {error} (hearsee --traceback … shows where)")

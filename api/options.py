@@ -54,9 +54,9 @@ def parse_filter(text: str | None) -> dict[str, Any] | None:
     except RecursionError:
         raise BadInput("--where is nested too deep: write it with fewer levels") from None
     except ValueError as error:
-        raise BadInput(f"--where is not JSON ({error}): write it like '{{\"colour\": \"red\"}}'") from None
+        raise BadInput(f'--where is not JSON ({error}): write it like \'{{"colour": "red"}}\'') from None
     if not isinstance(document, dict):
-        raise BadInput(f"--where is {text[:60]!r}: it must be a JSON object like '{{\"colour\": \"red\"}}'")
+        raise BadInput(f'--where is {text[:60]!r}: it must be a JSON object like \'{{"colour": "red"}}\'')
     return document
 
 

@@ -58,7 +58,13 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=Text(visible(title)), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    made = Table(
+        title=Text(visible(title)) if title else None,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_header=any(columns),
+    )
     to_the_right = frozenset(right)
     for number, name in enumerate(columns):
         made.add_column(Text(name), justify="right" if number in to_the_right else "left", overflow="fold")

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hearsee.core.settings import Settings
-    from hearsee.indexer.library import Writer
+    from hearsee.indexer.writer import Writer
 
 
 def open_writer(settings: Settings, space: str | None = None, *, create: bool = False) -> Writer:
     """The writer of the library; `space` names the space of a new one and must fit an old one."""
     from hearsee.core.errors import NotFound
     from hearsee.core.space import load_space
-    from hearsee.indexer.library import Library, Writer
+    from hearsee.indexer.library import Library
+    from hearsee.indexer.writer import Writer
 
     if space is None:
         try:

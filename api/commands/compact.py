@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, settings_from
-from hearsee.api.terminal import console, print_json, size
+from hearsee.api.terminal import console, print_json
 
 
 def compact(library: LibraryOption = None, database: DatabaseOption = None, as_json: JsonOption = False) -> None:

@@ -24,7 +24,9 @@ def toybox(
 
     with bars("groups", quiet=as_json) as shown:
         task = shown.add_task("Drawing and playing", total=None)
-        made = write_toybox(folder, items, seed, split, lambda done, total: shown.update(task, completed=done, total=total))
+        made = write_toybox(
+            folder, items, seed, split, lambda done, total: shown.update(task, completed=done, total=total)
+        )
     if as_json:
         print_json({"table": str(made), "items": items, "seed": seed, "split": split})
         return

@@ -17,7 +17,13 @@ from hearsee.core.settings import Settings
 from hearsee.search import open_library
 
 WEB = Path(__file__).parent.parent / "web"
-_PAGE = {"/": "index.html", "/style.css": "style.css", "/page.js": "page.js", "/wave.js": "wave.js", "/mark.svg": "mark.svg"}
+_PAGE = {
+    "/": "index.html",
+    "/style.css": "style.css",
+    "/page.js": "page.js",
+    "/wave.js": "wave.js",
+    "/mark.svg": "mark.svg",
+}
 
 
 def create_app(settings: Settings, hosts: Collection[str] | None = LOCAL_HOSTS) -> FastAPI:

@@ -57,4 +57,6 @@ def answer_problems(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def of_nobody(_: Request, error: Exception) -> JSONResponse:
         log.error("a request failed: %s", type(error).__name__)  # the message may quote the query
-        return problem(500, "Failed", f"this is a mistake in Hearsee ({type(error).__name__}); the server's log says more")
+        return problem(
+            500, "Failed", f"this is a mistake in Hearsee ({type(error).__name__}); the server's log says more"
+        )

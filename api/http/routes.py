@@ -82,7 +82,7 @@ def library(request: Request) -> LibraryOut:
     """What is being searched."""
     opened = searcher_of(request).library
     stats: dict[str, Any] = opened.catalog.stats()
-    items = {modality.value: int(stats["items"].get(modality, 0)) for modality in Modality}
+    items = {modality.value: int(stats["items"].get(modality.value, 0)) for modality in Modality}
     return LibraryOut(generation=opened.catalog.generation(), space=opened.info.space, items=items)
 
 
@@ -104,9 +104,7 @@ def item(request: Request, item_id: int) -> ItemOut:
 
 
 @router.api_route("/v1/items/{item_id}/media", methods=["GET", "HEAD"], response_class=Response)
-def media(
-    request: Request, item_id: int, spread: Annotated[str | None, Header(alias="Range")] = None
-) -> Response:
+def media(request: Request, item_id: int, spread: Annotated[str | None, Header(alias="Range")] = None) -> Response:
     """The item's own bytes; only what the catalog names is read, and only if it is still the same."""
     found = _item(request, item_id)
     raw = found.text.encode() if found.text is not None else read_item(found.uri, settings_of(request).limits)
@@ -128,7 +126,10 @@ def readyz(request: Request) -> Response | dict[str, Any]:
 
 
 def _item(request: Request, item_id: int) -> Item:
-    found = searcher_of(request).library.catalog.items([item_id]) if 0 < item_id <= MAX_ID else {}
-    if item_id not in found:
+    catalog = searcher_of(request).library.catalog
+    known = catalog.items([item_id]).get(item_id) if 0 < item_id <= MAX_ID else None
+    # Items that were removed stay known for a while, for searches that began before.
+    live = None if known is None else catalog.by_uri(known.uri)
+    if live is None or live.id != item_id:
         raise NotFound(f"the library holds no item {item_id}: it may have been removed")
-    return found[item_id]
+    return live

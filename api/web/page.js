@@ -199,7 +199,7 @@ function card({ item, score, span }) {
   if (!item.caption && !Object.keys(item.metadata).length) about.append(make("p", "where", fileName(item.uri)));
   about.append(facts(item.metadata), foot(item, score, span));
   const made = make("li", `card ${item.modality}`, shown(item, span), about);
-  made.dataset.id = item.id;
+  Object.assign(made.dataset, { id: item.id, uri: item.uri });
   return made;
 }
 

@@ -1,0 +1,62 @@
+"""`hearsee eval`: how good the answers are, on the user's own library."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, parse_names, settings_from
+from hearsee.api.terminal import console, print_json, table
+
+if TYPE_CHECKING:
+    from hearsee.search.evaluate import Direction
+
+
+def evaluate(
+    relevant_by: Annotated[
+        str | None,
+        typer.Option(
+            "--relevant-by", metavar="KEYS", help="Right is what has equal metadata: thing,count. Else groups."
+        ),
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", help="At most this many questions a direction.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the questions drawn and of the intervals.")] = 0,
+    library: LibraryOption = None,
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure recall@1/5/10 and MRR in every direction, by exact search, with intervals."""
+    settings, keys = settings_from(library, database), parse_names(relevant_by)
+    from hearsee.api.bars import bars
+    from hearsee.core.errors import BadInput
+    from hearsee.indexer.library import Library
+    from hearsee.search.evaluate import evaluate as measure
+
+    if limit is not None and limit < 1:
+        raise BadInput(f"--limit is {limit}: it must be 1 or more")
+    if seed < 0:
+        raise BadInput(f"--seed is {seed}: it must be 0 or more")
+    with Library.open(settings.library, settings.database) as opened, bars("questions", quiet=as_json) as shown:
+        tasks = {}
+
+        def go_on(direction: str, done: int, total: int) -> None:
+            if direction not in tasks:
+                tasks[direction] = shown.add_task(direction, total=total)
+            shown.update(tasks[direction], completed=done)
+
+        report = measure(opened, relevant_by=keys, limit=limit, seed=seed, progress=go_on)
+    if as_json:
+        print_json(report.as_dict())
+        return
+    metrics = list(next(iter(report.directions.values())).metrics)
+    rows = [(name, *_cells(direction, metrics)) for name, direction in report.directions.items()]
+    columns = ("direction", "questions", *metrics, "right is")
+    console().print(table("Recall", columns, rows, right=range(1, len(metrics) + 2)))
+    console().print("each with its 95 % interval; exact search over everything the library holds", style="dim")
+
+
+def _cells(direction: Direction, metrics: list[str]) -> list[str]:
+    shown = [direction.metrics[name] for name in metrics]
+    figures = [f"{one.value:.3f} ({one.low:.3f}–{one.high:.3f})" for one in shown]
+    return [f"{direction.queries:,}", *figures, f"the same {direction.relevant_by}"]

@@ -1,0 +1,84 @@
+"""`hearsee index`: fill the library from folders, tables and tars."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, settings_from
+from hearsee.api.terminal import console, print_json, table
+
+if TYPE_CHECKING:
+    from hearsee.indexer.batch import Commit
+    from hearsee.indexer.ingest.report import Report
+
+SHOWN_REASONS = 20
+Sources = Annotated[
+    list[str],
+    typer.Argument(metavar="SOURCE…", help="Folders, tables (.csv .tsv .jsonl .parquet), tars or single files."),
+]
+SpaceName = Annotated[
+    str | None,
+    typer.Option("--space", metavar="NAME", help="The space of a new library; toybox is the only real one so far."),
+]
+PathColumn = Annotated[str | None, typer.Option("--path-column", metavar="NAME", help="The column with paths.")]
+TextColumn = Annotated[str | None, typer.Option("--text-column", metavar="NAME", help="The column with texts.")]
+
+
+def index(
+    sources: Sources,
+    space: SpaceName = None,
+    path_column: PathColumn = None,
+    text_column: TextColumn = None,
+    library: LibraryOption = None,
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add what is new, replace what has changed, drop what is gone; again costs only what changed."""
+    settings = settings_from(library, database)
+    from hearsee.api.bars import bars
+    from hearsee.api.writing import open_writer
+    from hearsee.indexer.corpus import open_source
+    from hearsee.indexer.ingest import ingest
+
+    opened = [
+        open_source(source, settings.limits, path_column=path_column, text_column=text_column) for source in sources
+    ]
+    with open_writer(settings, space, create=True) as writer, bars(quiet=as_json) as shown:
+        task = shown.add_task("Indexing", total=None)
+
+        def acknowledged(commit: Commit) -> None:
+            if as_json:
+                print_json({"generation": commit.generation, "items": commit.items})
+
+        def go_on(done: int, total: int | None, _: dict[str, int]) -> None:
+            shown.update(task, completed=done, total=total)
+
+        report = ingest(writer, opened, writer.space, settings, on_commit=acknowledged, progress=go_on)
+    if as_json:
+        print_json(totals(report, str(settings.library)))
+    else:
+        show_totals(report, str(settings.library))
+
+
+def totals(report: Report, library: str) -> dict[str, Any]:
+    said = report.as_json()
+    quarantine = said.pop("reasons")
+    return {**said, "quarantine": quarantine, "library": library}
+
+
+def show_totals(report: Report, library: str) -> None:
+    out = console()
+    names = ("added", "updated", "unchanged", "removed", "quarantined", "encoded")
+    counts = [f"{getattr(report, name):,}" for name in names]
+    columns = (*names[:-1], "points encoded")
+    out.print(table(f"{library}, generation {report.generation}", columns, [counts], right=range(len(names))))
+    out.print(f"{report.seconds:.1f} s", style="dim")
+    if report.reasons:
+        shown = report.reasons[:SHOWN_REASONS]
+        out.print(table("Quarantined: these could not be read", ("item", "reason"), shown))
+        if report.quarantined > len(shown):
+            out.print(f"and {report.quarantined - len(shown):,} more: hearsee list --quarantined", style="dim")
+    for note in report.notes:
+        out.print(note)

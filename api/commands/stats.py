@@ -1,0 +1,73 @@
+"""`hearsee stats`: what the library holds and what it stands on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, settings_from
+from hearsee.api.terminal import console, print_json, size, table
+
+# Older SQLite may lose a checkpoint when two connections reset the WAL at the same moment.
+SOUND_SQLITE = (3, 51, 3)
+
+
+def stats(library: LibraryOption = None, database: DatabaseOption = None, as_json: JsonOption = False) -> None:
+    """Show what the library holds, in which space, and how much room it takes."""
+    settings = settings_from(library, database)
+    from hearsee.indexer.library import Library
+
+    with Library.open(settings.library, settings.database) as opened:
+        info, view = opened.info, opened.catalog.view()
+        known: dict[str, Any] = {
+            "library": str(settings.library),
+            "library_id": info.library_id,
+            "space": info.space,
+            "dim": info.dim,
+            **opened.catalog.stats(),
+            "shards": len(view.shards),
+            "disk_bytes": sum(path.stat().st_size for path in settings.library.rglob("*") if path.is_file()),
+            **_faiss(),
+        }
+    known["notes"] = _notes(str(known["database"]))
+    if as_json:
+        print_json(known)
+        return
+    show_stats(known)
+
+
+def show_stats(known: dict[str, Any]) -> None:
+    items = ", ".join(f"{count:,} {kind}" for kind, count in known["items"].items()) or "none"
+    rows = [
+        ("items", items),
+        ("points", f"{known['points']:,}"),
+        ("space", f"{known['space']}, {known['dim']} dimensions"),
+        ("generation", known["generation"]),
+        ("segments, shards", f"{known['segments']:,}, {known['shards']:,}"),
+        ("removed, not compacted", f"{known['removed_items']:,} items, {known['removed_points']:,} points"),
+        ("quarantined", f"{known['quarantined']:,}"),
+        ("vectors", size(known["bytes"])),
+        ("on disk", size(known["disk_bytes"])),
+        ("catalog", known["database"]),
+        ("faiss", f"{known['faiss']} on {known['device']}"),
+    ]
+    out = console()
+    out.print(table(str(known["library"]), ("", ""), rows))
+    for note in known["notes"]:
+        out.print(note, style="yellow")
+
+
+def _faiss() -> dict[str, str]:
+    import faiss
+
+    gpus = faiss.get_num_gpus() if hasattr(faiss, "get_num_gpus") else 0
+    return {"faiss": faiss.__version__, "device": f"{gpus} GPU" if gpus else "CPU"}
+
+
+def _notes(database: str) -> list[str]:
+    name, _, version = database.partition(" ")
+    if name != "sqlite":
+        return []
+    numbers = tuple(int(part) for part in version.split(".") if part.isdigit())
+    if numbers >= SOUND_SQLITE:
+        return []
+    return [f"SQLite {version} is older than 3.51.3, which mends a rare loss in WAL mode: a newer Python brings one"]
