@@ -78,3 +78,148 @@ def sounds(
         tone = np.sin(2 * np.pi * 220 * (place + 1) * at) * 0.3 + rng.standard_normal(len(at)) * 0.05
         found.append(tone.astype(np.float32))
     return found
+
+
+def tokenizer(folder: Path) -> None:
+    """A byte-level tokenizer that can spell anything, with a few words of its own, in the layout of a hub."""
+    import transformers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+    built = Tokenizer(models.BPE(unk_token="<unk>"))
+    built.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    built.decoder = decoders.ByteLevel()
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    built.train_from_iterator([" ".join(WORDS)] * 4, trainer)
+    built.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
+    wrapped = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=built, bos_token="<s>", eos_token="</s>", cls_token="<s>", sep_token="</s>", pad_token="<pad>",
+        unk_token="<unk>", mask_token="<mask>", model_max_length=128,
+    )  # fmt: skip
+    wrapped.save_pretrained(folder)
+
+
+VOCABULARY = 300
+
+
+def clap_folder(folder: Path, *, fused: bool = False, pickled: bool = False) -> Path:
+    """Configuration, weights, feature extractor and tokenizer, as LAION's folders on a hub."""
+    import transformers
+
+    text = {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    text |= {
+        "intermediate_size": 64,
+        "max_position_embeddings": 130,
+        "pad_token_id": 1,
+        "bos_token_id": 0,
+        "eos_token_id": 2,
+    }
+    heard = {
+        "patch_embeds_hidden_size": 16,
+        "hidden_size": 128,
+        "depths": [1, 1, 1, 1],
+        "num_attention_heads": [1, 1, 2, 2],
+    }
+    heard |= {"enable_fusion": fused, "num_classes": 5, "fusion_type": "aff_2d" if fused else None}
+    config = transformers.ClapConfig(text_config=text, audio_config=heard, projection_dim=24)
+    _save(transformers.ClapModel, config, folder, pickled=pickled)
+    transformers.ClapFeatureExtractor(truncation="fusion" if fused else "rand_trunc").save_pretrained(folder)
+    tokenizer(folder)
+    return folder
+
+
+def bert_folder(folder: Path) -> Path:
+    import transformers
+
+    config = transformers.BertConfig(
+        vocab_size=VOCABULARY, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+        max_position_embeddings=130, pad_token_id=1,
+    )  # fmt: skip
+    _save(transformers.BertModel, config, folder)
+    tokenizer(folder)
+    return folder
+
+
+def resnet_folder(folder: Path) -> Path:
+    import transformers
+
+    config = transformers.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 1, 1])
+    _save(transformers.ResNetModel, config, folder)
+    processor = transformers.ConvNextImageProcessor(size={"shortest_edge": 64}, crop_pct=0.875)
+    processor.save_pretrained(folder)
+    return folder
+
+
+def dino_folder(folder: Path) -> Path:
+    import transformers
+
+    config = transformers.Dinov2Config(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=56, patch_size=14
+    )
+    _save(transformers.Dinov2Model, config, folder)
+    transformers.BitImageProcessor(size={"shortest_edge": 64}, crop_size={"height": 56, "width": 56}).save_pretrained(
+        folder
+    )
+    return folder
+
+
+def vit_folder(folder: Path) -> Path:
+    import transformers
+
+    config = transformers.ViTConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=48, patch_size=16
+    )
+    _save(transformers.ViTModel, config, folder)
+    transformers.ViTImageProcessor(size={"height": 48, "width": 48}).save_pretrained(folder)
+    return folder
+
+
+def wav2vec_folder(folder: Path) -> Path:
+    import transformers
+
+    config = transformers.Wav2Vec2Config(
+        vocab_size=32, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+        conv_dim=[16] * 7, num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=4,
+    )  # fmt: skip
+    _save(transformers.Wav2Vec2Model, config, folder)
+    transformers.Wav2Vec2FeatureExtractor(do_normalize=True).save_pretrained(folder)
+    return folder
+
+
+def ast_folder(folder: Path) -> Path:
+    import transformers
+
+    config = transformers.ASTConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, max_length=128
+    )
+    _save(transformers.ASTModel, config, folder)
+    transformers.ASTFeatureExtractor(max_length=128).save_pretrained(folder)
+    return folder
+
+
+def _save(kind: Any, config: Any, folder: Path, *, pickled: bool = False) -> None:
+    """A model of random weights that are large enough to matter."""
+    import torch
+    import transformers
+    from safetensors.torch import save_file
+
+    transformers.utils.logging.disable_progress_bar()
+    folder.mkdir(parents=True)
+    torch.manual_seed(0)
+    model = kind(config).eval()
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if value.ndim > 1 and "embed" not in name:
+                value.normal_(0, 1.5 / value[0].numel() ** 0.5)
+    config.architectures = [kind.__name__]
+    config.save_pretrained(folder)
+    weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+    if pickled:
+        torch.save(weights, folder / "pytorch_model.bin")
+    else:
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hearsee.core.contract import Contract
 from hearsee.core.encoders import prepare_picture, prepare_text
 from hearsee.core.encoders.device import LOADING, Run, in_batches, pixels
-from hearsee.core.encoders.weights import fingerprint, read_weights, weights_file
+from hearsee.core.encoders.weights import State, fingerprint, read_weights, state_of, weights_file
 from hearsee.core.errors import BadInput, Damaged, NotFound
 from hearsee.core.media.decode import DECODER
 from hearsee.core.media.kinds import Piece
@@ -245,11 +245,11 @@ class Model:
 
 def load(source: Source, run: Run) -> Model:
     with LOADING:
-        return _loaded(source, run)
+        return _loaded(source, run, state_of(source.weights))
 
 
 @lru_cache(maxsize=2)  # the space in use, and one that is filled beside it
-def _loaded(source: Source, run: Run) -> Model:
+def _loaded(source: Source, run: Run, state: State) -> Model:  # noqa: ARG001 - part of the cache's key
     return Model(source, run)
 
 

@@ -19,7 +19,7 @@ TOWERS: Mapping[str, str] = {
     "hash": "hearsee.core.encoders.hash:HashEncoder",
     "onnx": "hearsee.core.encoders.onnx_file:onnx_tower",
     "open_clip": "hearsee.core.encoders.openclip:open_clip_tower",
-    "transformers": "hearsee.core.encoders.backbone:backbone_tower",
+    "transformers": "hearsee.core.encoders.transformers_tower:backbone_tower",
 }
 
 

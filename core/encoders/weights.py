@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from hearsee.core.errors import Damaged, NotFound
 from hearsee.core.models import WEIGHTS
@@ -43,14 +43,22 @@ def combined(named: Sequence[tuple[str, str]]) -> str:
     return hashlib.sha256("\n".join(f"{name} {digest}" for name, digest in sorted(named)).encode()).hexdigest()
 
 
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, read once in a process while its size and time of change stay."""
+State: TypeAlias = tuple[int, int]
+
+
+def state_of(path: Path) -> State:
+    """Size and time of the last change: another file under an old name is read anew."""
     state = path.stat()
-    return _hash(path.resolve(), state.st_size, state.st_mtime_ns)
+    return state.st_size, state.st_mtime_ns
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, computed once in a process while its state stays."""
+    return _hash(path.resolve(), state_of(path))
 
 
 @lru_cache(maxsize=256)
-def _hash(path: Path, size: int, changed: int) -> str:  # noqa: ARG001 - the cache's key
+def _hash(path: Path, state: State) -> str:  # noqa: ARG001 - part of the cache's key
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
