@@ -19,7 +19,6 @@ from hearsee.indexer.ingest.report import Report
 from hearsee.indexer.ingest.work import End, Kind, Read, Work
 from hearsee.indexer.writer import Writer
 
-CHUNK = 64  # reads that are looked up in the catalog together
 FLYING_ITEMS = 768  # planned and not committed
 FLYING_BYTES = 64 * 2**20
 TICK_SECONDS = 0.02
@@ -84,7 +83,7 @@ class _Run:
         self._flying: deque[Work] = deque()
         self._flying_bytes = 0
         self._uris: set[str] = set()  # of uncommitted work
-        self._held: Read | None = None  # read, but its URI is still in flight
+        self._read: deque[Read] = deque()  # read, and not yet planned
         self._total, self._progress, self._told = total, progress, 0.0
 
     def to_the_end(self, sources: int) -> None:
@@ -96,7 +95,7 @@ class _Run:
                 self._flush()
                 self._committer.finish(end.source)
                 sources -= 1
-            elif self._held is not None:
+            elif self._read and self._read[0].found.uri in self._uris:
                 self._flush()  # the same URI again: only the catalog can tell what it is by now
             else:
                 self._land(wait=not reads)
@@ -104,28 +103,28 @@ class _Run:
         self._tell(last=True)
 
     def _next_reads(self) -> tuple[list[Read], End | None]:
-        """Up to a chunk of reads with URIs that are not in flight, as far as there is room for them."""
-        reads: list[Read] = []
-        chosen: set[str] = set()
-        while len(reads) < CHUNK and len(self._flying) < FLYING_ITEMS and self._flying_bytes < FLYING_BYTES:
-            found = self._held or self._reader.channel.get(0 if reads else TICK_SECONDS)
-            self._held = None
+        """A handful of reads with URIs that are not in flight, as far as there is room for them."""
+        if not self._read:
+            found = self._reader.channel.get(TICK_SECONDS) if self._has_room() else None
             if found is None or isinstance(found, End):
-                return reads, found
+                return [], found
             if isinstance(found, BaseException):
                 raise found
-            if found.found.uri in self._uris or found.found.uri in chosen:
-                self._held = found
-                return reads, None
-            chosen.add(found.found.uri)
-            reads.append(found)
-            self._flying_bytes += len(found.raw)
+            self._read.extend(found)
+        reads: list[Read] = []
+        while self._read and self._has_room() and self._read[0].found.uri not in self._uris:
+            read = self._read.popleft()
+            reads.append(read)
+            self._uris.add(read.found.uri)
+            self._flying_bytes += len(read.raw)
         return reads, None
+
+    def _has_room(self) -> bool:
+        return len(self._flying) < FLYING_ITEMS and self._flying_bytes < FLYING_BYTES
 
     def _start(self, reads: Sequence[Read]) -> None:
         for work in self._planner.plan(reads):
             self._flying.append(work)
-            self._uris.add(work.uri)
             if work.pieces is not None:
                 self._encoding.put(work)
         self._committer.report.stages["read"] += len(reads)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Sequence
 
 from hearsee.core.errors import BadMedia
@@ -15,7 +16,10 @@ from hearsee.indexer.corpus.entries import why
 from hearsee.indexer.ingest.channel import Channel, Closed
 from hearsee.indexer.ingest.work import End, Read
 
-AHEAD_ITEMS = 512
+HANDFUL = 64  # reads handed over together: waking the other thread for each costs more than reading it
+HANDFUL_BYTES = 2**20
+AHEAD_HANDFULS = 8
+HANDFUL_SECONDS = 0.05
 AHEAD_BYTES = 64 * 2**20
 
 
@@ -23,7 +27,7 @@ class Reader:
     """Fills `channel` with what the sources list, each source followed by its End."""
 
     def __init__(self, sources: Sequence[Source], limits: Limits) -> None:
-        self.channel: Channel[Read | End | BaseException] = Channel(AHEAD_ITEMS, AHEAD_BYTES)
+        self.channel: Channel[list[Read] | End | BaseException] = Channel(AHEAD_HANDFULS, AHEAD_BYTES)
         self._sources, self._limits = sources, limits
         self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
         self._thread.start()
@@ -35,14 +39,24 @@ class Reader:
     def _run(self) -> None:
         try:
             for source in self._sources:
-                for found in source.entries:
-                    read = read_entry(source.uri, found, self._limits)
-                    self.channel.put(read, len(read.raw))
+                self._read(source)
                 self.channel.put(End(source.uri))
         except Closed:
             return
         except BaseException as error:  # raised again by the thread that takes it out
             self.channel.put(error)
+
+    def _read(self, source: Source) -> None:
+        handful: list[Read] = []
+        weight, began = 0, time.monotonic()
+        for found in source.entries:
+            handful.append(read := read_entry(source.uri, found, self._limits))
+            weight += len(read.raw)
+            if len(handful) >= HANDFUL or weight >= HANDFUL_BYTES or time.monotonic() - began > HANDFUL_SECONDS:
+                self.channel.put(handful, weight)
+                handful, weight, began = [], 0, time.monotonic()
+        if handful:
+            self.channel.put(handful, weight)
 
 
 def read_entry(source: str, found: Entry | Rejected, limits: Limits) -> Read:
