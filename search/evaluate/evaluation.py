@@ -44,6 +44,8 @@ def evaluate(
     """
     library = library.library if isinstance(library, Searcher) else library
     cuts = _cuts(k)
+    if limit is not None and limit < 1:
+        raise BadInput(f"limit is {limit}: ask with at least one item a direction")
     snapshot = library.snapshot()
     stored = {modality: ItemPoints.of(*live_points(snapshot, modality)) for modality in Modality}
     known: dict[tuple[str, ...], Classes] = {}
