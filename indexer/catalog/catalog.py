@@ -21,6 +21,7 @@ from hearsee.core.space import Space
 from hearsee.core.where import Where
 from hearsee.indexer.catalog import upgrade
 from hearsee.indexer.catalog.changes import Change
+from hearsee.indexer.catalog.check import problems
 from hearsee.indexer.catalog.connect import Database, connect
 from hearsee.indexer.catalog.facts import clean_text, uri_hash
 from hearsee.indexer.catalog.filters import matching
@@ -213,6 +214,10 @@ class Catalog:
         """The live points of the segments, ordered by (segment, row)."""
         with self._database.reading() as db:
             return read_points(db, self._database, segment_ids)
+
+    def problems(self) -> list[str]:
+        """What is wrong inside the catalog, one sentence each; none when it is sound."""
+        return problems(self._database)
 
     def stats(self) -> dict[str, Any]:
         with self._database.snapshot() as db:

@@ -85,9 +85,9 @@ def sqlite_url(path: Path) -> str:
     return f"{_SQLITE}{path}"
 
 
-def connect(url: str, *, writable: bool, create: bool = False) -> Database:
+def connect(url: str, *, writable: bool, create: bool = False, busy_seconds: float = BUSY_SECONDS) -> Database:
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
-        return _sqlite(Path(url.removeprefix(_SQLITE)), writable=writable, create=create)
+        return _sqlite(Path(url.removeprefix(_SQLITE)), writable=writable, create=create, busy_seconds=busy_seconds)
     if url.partition("://")[0] in _POSTGRES:
         return _postgres(url)
     scheme = url.partition(":")[0][:20]
@@ -112,7 +112,7 @@ def explain(error: DBAPIError, label: str) -> HearseeError:
     return HearseeError(f"catalog {label} failed ({said}): check that the server runs and may be used")
 
 
-def _sqlite(path: Path, *, writable: bool, create: bool) -> Database:
+def _sqlite(path: Path, *, writable: bool, create: bool, busy_seconds: float) -> Database:
     label = str(path)
     if path.is_dir() or not (create or path.is_file()):
         raise NotFound(f"no catalog at {label}: index something first, as in `hearsee index FOLDER`")
@@ -124,7 +124,7 @@ def _sqlite(path: Path, *, writable: bool, create: bool) -> Database:
     def dial() -> sqlite3.Connection:
         # isolation_level None: transactions begin where this package says so, never by guesswork of the driver
         return sqlite3.connect(
-            f"{name}?{mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            f"{name}?{mode}", uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False
         )
 
     engine = create_engine(

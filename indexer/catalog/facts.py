@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -87,7 +88,7 @@ def split_number(value: float) -> tuple[float, float]:
     try:
         double = float(value)
     except OverflowError:  # an integer above every double: all such are equal
-        edge = math.copysign(float(np.finfo(np.float64).max), value)
+        edge = sys.float_info.max if value > 0 else -sys.float_info.max
         return edge, edge
     if isinstance(value, int) and abs(double) >= EXACT:
         return double, float(value - int(double))

@@ -114,7 +114,7 @@ def _equal_to(values: Sequence[Scalar]) -> list[Condition]:
     doubles, numbers = _split([split_number(v) for v in given], lambda v: abs(v) < EXACT)
     kinds = [kind for kind, value in ((TRUE, True), (FALSE, False), (NULL, None)) if any(v is value for v in values)]
     columns = ((heads, facts.c.text), (doubles, facts.c.number), (kinds, facts.c.kind))
-    found = [column.in_(some) for some, column in columns if some]
+    found: list[Condition] = [column.in_(some) for some, column in columns if some]
     # In pieces: PostgreSQL compares pairs by a tree of OR, whose depth is limited.
     found += [tuple_(facts.c.text, facts.c.tail).in_(texts[at : at + PAIRS]) for at in range(0, len(texts), PAIRS)]
     found += [
