@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # rich is imported when something is shown: `--help` and `--j
     from rich.console import Console
     from rich.table import Table
 
+PIPE_WIDTH = 4096
 # Line and paragraph separators, and the marks that turn the direction of writing: invisible, and they mislead.
 _HIDDEN = frozenset("\u2028\u2029\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 
@@ -47,8 +48,8 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    # A pipe has no width: wide enough that nothing is cut which a person would grep for.
-    width = None if stream.isatty() else 160
+    # A pipe has no width: so wide that nothing is cut which a person would grep for.
+    width = None if stream.isatty() else PIPE_WIDTH
     return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
@@ -75,6 +76,8 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
 
 def size(count: float) -> str:
     """Bytes as a person reads them."""
+    if count < 0:
+        return f"-{size(-count)}"
     for unit in ("B", "KiB", "MiB"):
         if count < 1024:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, settings_from
-from hearsee.api.terminal import console, print_json
+from hearsee.api.terminal import console, print_json, size
 
 
 def compact(library: LibraryOption = None, database: DatabaseOption = None, as_json: JsonOption = False) -> None:
@@ -12,8 +12,11 @@ def compact(library: LibraryOption = None, database: DatabaseOption = None, as_j
     from hearsee.api.writing import open_writer
 
     with open_writer(settings_from(library, database)) as writer:
-        report = plain(writer.compact())
+        report = writer.compact()
     if as_json:
-        print_json(report)
+        print_json(plain(report))
         return
-    console().print(report)
+    console().print(
+        f"{report.rows_removed:,} vectors dropped, {size(report.bytes_freed)} freed, "
+        f"{report.segments_before:,} segments are now {report.segments_after:,}"
+    )

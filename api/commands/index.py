@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hearsee.api.names import near
 from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, settings_from
 from hearsee.api.terminal import console, print_json, table
 
@@ -76,7 +77,7 @@ def show_totals(report: Report, library: str) -> None:
     out.print(table(f"{library}, generation {report.generation}", columns, [counts], right=range(len(names))))
     out.print(f"{report.seconds:.1f} s", style="dim")
     if report.reasons:
-        shown = report.reasons[:SHOWN_REASONS]
+        shown = [(near(uri), reason) for uri, reason in report.reasons[:SHOWN_REASONS]]
         out.print(table("Quarantined: these could not be read", ("item", "reason"), shown))
         if report.quarantined > len(shown):
             out.print(f"and {report.quarantined - len(shown):,} more: hearsee list --quarantined", style="dim")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hearsee.api.names import name_of, near
 from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, parse_filter, settings_from
 from hearsee.api.terminal import console, print_json, table, visible
 from hearsee.core.errors import BadInput
@@ -49,8 +50,6 @@ def list_items(
 
         print_json({"items": [item_row(item) for item in page], "next": following})
         return
-    from hearsee.api.commands.search import name_of
-
     rows = [
         (item.id, item.modality.value, name_of(item), visible(item.caption or "", 80), item.group or "")
         for item in page
@@ -67,5 +66,5 @@ def _show_quarantine(opened: Library, limit: int, *, as_json: bool) -> None:
     if as_json:
         print_json({"quarantine": rows})
         return
-    cells = [(row["uri"], row["reason"], row["count"]) for row in rows]
+    cells = [(near(row["uri"]), row["reason"], row["count"]) for row in rows]
     console().print(table("Quarantine", ("item", "reason", "times"), cells, right=(2,)))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hearsee.api.names import name_of
 from hearsee.api.options import (
     DatabaseOption,
     JsonOption,
@@ -18,7 +19,6 @@ from hearsee.api.options import (
 from hearsee.api.terminal import console, print_json, table, visible
 
 if TYPE_CHECKING:
-    from hearsee.core.item import Item
     from hearsee.search import Answer, Hit
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="[WORDS]…", help="What to look for.", show_default=False)]
@@ -94,17 +94,3 @@ def _row(hit: Hit) -> tuple[str, ...]:
         str(hit.rank), f"{hit.score:.3f}", str(hit.item.id), hit.item.modality.value,
         name_of(hit.item), visible(about, 120), part,
     )  # fmt: skip
-
-
-def name_of(item: Item) -> str:
-    """What a person would call the item: its words, or where it lies, seen from here."""
-    if item.text is not None:
-        return visible(f"“{item.text}”", 160)
-    if item.path is None:
-        return item.uri
-    from os import fsencode
-    from pathlib import Path
-
-    path = item.path
-    near = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-    return fsencode(near).decode(errors="replace")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hearsee.api.options import JsonOption
 from hearsee.api.terminal import console, print_json, table
 
@@ -13,18 +15,34 @@ NEEDS = {
 
 def spaces(as_json: JsonOption = False) -> None:
     """List the spaces that vectors can be made in."""
-    from hearsee.core.space import load_space, space_names
+    from hearsee.core.space import space_names
 
-    rows = []
-    for name in space_names():
-        space = load_space(name)
-        towers = {str(m): {"tower": t.contract.tower, "dim": t.dim} for m, t in sorted(space.towers.items())}
-        needs = NEEDS.get(name, "see the package that brings it")
-        rows.append(
-            {"name": name, "dim": space.dim, "towers": towers, "needs": needs, "fingerprint": space.fingerprint}
-        )
+    rows = [_about(name) for name in space_names()]
     if as_json:
         print_json({"spaces": rows})
         return
-    cells = [(r["name"], r["dim"], ", ".join(r["towers"]), r["needs"], str(r["fingerprint"])[:12]) for r in rows]  # type: ignore[arg-type]
+    cells = [
+        (row["name"], row["dim"] or "", ", ".join(row["towers"]), row["needs"], str(row["fingerprint"] or "")[:12])
+        for row in rows
+    ]
     console().print(table("Spaces", ("name", "dim", "encodes", "needs", "fingerprint"), cells, right=(1,)))
+
+
+def _about(name: str) -> dict[str, Any]:
+    """What a space is made of, or what it lacks."""
+    from hearsee.core.errors import HearseeError
+    from hearsee.core.space import load_space
+
+    known = {
+        "name": name,
+        "dim": None,
+        "towers": {},
+        "needs": NEEDS.get(name, "see what brings it"),
+        "fingerprint": None,
+    }
+    try:
+        space = load_space(name)
+        towers = {str(m): {"tower": t.contract.tower, "dim": t.dim} for m, t in sorted(space.towers.items())}
+        return {**known, "dim": space.dim, "towers": towers, "fingerprint": space.fingerprint}
+    except (HearseeError, ImportError) as error:
+        return {**known, "needs": f"cannot be used here: {error}"}

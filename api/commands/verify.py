@@ -28,9 +28,16 @@ def verify(
         print_json(plain(report))
     else:
         out = console()
+        for done in report.repaired:
+            out.print(f"repaired: {visible(done)}", style="green")
         for problem in report.problems:
-            out.print(f"✗ {visible(problem)}", style="red")
-        for deed in report.repaired:
-            out.print(f"✓ {visible(deed)}", style="green")
-        out.print("Nothing is wrong." if not report.problems else "")
-    raise typer.Exit(0 if report.sound else 1)
+            out.print(f"wrong: {visible(problem)}", style="red")
+        for name in report.leftovers:
+            out.print(f"left over, harmless: {visible(name)}", style="dim")
+        if report.problems and not repair:
+            out.print("Put right what can be put right with: hearsee verify --repair")
+        elif not report.problems:
+            out.print(
+                f"All is well: {report.segments:,} segments and {report.points:,} points are what they should be."
+            )
+    raise typer.Exit(1 if report.problems else 0)

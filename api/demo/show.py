@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from hearsee.api.commands.search import name_of
 from hearsee.api.demo.questions import Question
 from hearsee.api.demo.tour import Found, Tour
+from hearsee.api.names import name_of
 from hearsee.api.terminal import table, visible
 from hearsee.toybox.measure import SHARED
 

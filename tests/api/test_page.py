@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -34,7 +35,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         pytest.skip(message)
     home = str(tmp_path_factory.mktemp("home"))  # where Chromium leaves its caches
     with sync_playwright() as playwright:
-        env = {**os.environ, "HOME": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home}
+        env: dict[str, str | float | bool] = {
+            **os.environ,
+            "HOME": home,
+            "XDG_CONFIG_HOME": home,
+            "XDG_CACHE_HOME": home,
+        }
         browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS, env=env)
         yield browser
         browser.close()
@@ -162,9 +168,10 @@ def test_a_bad_picture_says_why(browser: Browser, server: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_narrow_page_does_not_scroll_sideways(browser: Browser, server: str, scheme: str) -> None:
-    colours = "dark" if scheme == "dark" else "light"
-    with browser.new_context(base_url=server, viewport={"width": 360, "height": 740}, color_scheme=colours) as context:
+def test_a_narrow_page_does_not_scroll_sideways(
+    browser: Browser, server: str, scheme: Literal["light", "dark"]
+) -> None:
+    with browser.new_context(base_url=server, viewport={"width": 360, "height": 740}, color_scheme=scheme) as context:
         page = context.new_page()
         page.goto("/?q=bell&want=image,audio,text")
         expect(page.locator("#hits > .card").first).to_be_visible()
