@@ -117,10 +117,14 @@ def distorted_pictures(pictures: NDArray[np.uint8], rng: np.random.Generator) ->
     edge, side = SHIFT_PIXELS, prepare.PICTURE_SIDE
     wide = np.pad(pictures, ((0, 0), (edge, edge), (edge, edge), (0, 0)), mode="edge")
     moves = rng.integers(0, 2 * edge + 1, (len(pictures), 2))
-    moved = np.stack([one[y : y + side, x : x + side] for one, (y, x) in zip(wide, moves, strict=True)])
-    light = rng.uniform(0.85, 1.15, (len(pictures), 1, 1, 1)).astype(np.float32)
-    grain = 3 * rng.standard_normal(moved.shape, np.float32)
-    return np.clip(moved * light + grain, 0, 255).astype(np.uint8)
+    light = rng.uniform(0.85, 1.15, len(pictures)).astype(np.float32)
+    grain = 3 * rng.standard_normal((8 * side, side, 3), np.float32)  # each picture takes its part of one long strip
+    parts = rng.integers(0, 7 * side, len(pictures))
+    out = np.empty_like(pictures)
+    for i, (y, x) in enumerate(moves):
+        moved = wide[i, y : y + side, x : x + side] * light[i] + grain[parts[i] : parts[i] + side]
+        out[i] = np.clip(moved, 0, 255, out=moved)
+    return out
 
 
 def distorted_sounds(sounds: NDArray[np.float16], rng: np.random.Generator) -> NDArray[np.float16]:

@@ -43,7 +43,7 @@ class Recipe:
 
     seed: int = 0
     groups: int = 20_000  # drawn from the train split
-    epochs: int = 10
+    epochs: int = 9
     batch: int = 128
     rate: float = 4e-3
     validation_groups: int = 1000  # drawn from the validation split

@@ -70,7 +70,7 @@ class SoundTower(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.grid = Grid(2, 2, (32, 64, 96, 160), 3 * 7)
+        self.grid = Grid(2, 4, (64, 96, 128), 3 * 7)
 
     def forward(self, sounds: Tensor) -> Tensor:
         loudness, lean = sounds.float().unbind(dim=1)  # logarithms of power: about -7 to 7, and -5 to 5
