@@ -178,8 +178,8 @@ class Searcher:
             searched = perf_counter()
             hits, whole = self._fetch(places)
             searching, fetching = searching + searched - begun, fetching + perf_counter() - searched
-            # Whole and unchanged: what was fetched is what the snapshot knew.
-            if whole and self.library.catalog.generation() == snapshot.generation:
+            # A filter was answered for one generation and the hits are shown as of another, unless they are the same.
+            if whole and (where is None or self.library.catalog.generation() == snapshot.generation):
                 break
             if turn < SNAPSHOTS_TRIED - 1:
                 snapshot = self.library.snapshot()
@@ -196,13 +196,12 @@ class Searcher:
         return self.library.catalog.allowed(All((where, OneOf("@modality", tuple(m.value for m in targets)))))
 
     def _fetch(self, places: Sequence[Sequence[Place]]) -> tuple[list[list[Hit]], bool]:
-        """Hits for all queries by one look-up; False when an item was removed between the search and now."""
-        items = self.library.catalog.items(list({item_id for row in places for _, item_id, _ in row}))
-        spans = self.library.catalog.spans(list({point_id for row in places for _, _, point_id in row}))
+        """Hits for all queries by one look-up; False when a point was removed or replaced since the search."""
+        shown = self.library.catalog.shown([point_id for row in places for _, _, point_id in row])
         found = [
             [
-                Hit(rank, score, items[item_id], spans.get(point_id))
-                for rank, (score, item_id, point_id) in enumerate((place for place in row if place[1] in items), 1)
+                Hit(rank, score, *shown[point_id])
+                for rank, (score, _, point_id) in enumerate((place for place in row if place[2] in shown), 1)
             ]
             for row in places
         ]

@@ -45,6 +45,10 @@ _ITEM = (
 # Written out because they stand on the search path: building a statement costs more than running these.
 _GENERATION = "SELECT generation FROM library"
 _ITEMS = f"SELECT {', '.join(column.name for column in _ITEM)} FROM items WHERE id"  # noqa: S608 constants only
+_LIVE_POINTS = (
+    f"SELECT points.id, span_start, span_end, span_unit, {', '.join(f'items.{column.name}' for column in _ITEM)} "  # noqa: S608
+    "FROM points JOIN items ON items.id = points.item_id WHERE points.removed IS NULL AND points.id"
+)
 _SPANS = "SELECT id, span_start, span_end, span_unit FROM points WHERE span_unit IS NOT NULL AND id"
 _AMONG_SQLITE = " IN (SELECT value FROM json_each(?))"
 _AMONG_POSTGRES = " = ANY(%s)"
@@ -164,6 +168,11 @@ class Catalog:
     def items(self, ids: Sequence[int]) -> dict[int, Item]:
         """Items by id, those removed since too: a snapshot that still holds them must be able to answer."""
         return {row[0]: _item(row) for row in self._by_id(_ITEMS, ids)}
+
+    def shown(self, point_ids: Sequence[int]) -> dict[int, tuple[Item, Span | None]]:
+        """What each live point stands for, in one question; points removed or replaced since are left out."""
+        rows = self._by_id(_LIVE_POINTS, point_ids)
+        return {row[0]: (_item(row[4:]), Span(*row[1:4]) if row[3] else None) for row in rows}
 
     def spans(self, point_ids: Sequence[int]) -> dict[int, Span]:
         """Spans by point; points that stand for their whole item are left out."""
