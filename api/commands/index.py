@@ -11,7 +11,6 @@ from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, setti
 from hearsee.api.terminal import console, print_json, table
 
 if TYPE_CHECKING:
-    from hearsee.indexer.batch import Commit
     from hearsee.indexer.ingest.report import Report
 
 SHOWN_REASONS = 20
@@ -40,6 +39,7 @@ def index(
     settings = settings_from(library, database)
     from hearsee.api.bars import bars
     from hearsee.api.writing import open_writer
+    from hearsee.indexer.batch import Commit
     from hearsee.indexer.corpus import open_source
     from hearsee.indexer.ingest import ingest
 
@@ -57,6 +57,10 @@ def index(
             shown.update(task, completed=done, total=total)
 
         report = ingest(writer, opened, writer.space, settings, on_commit=acknowledged, progress=go_on)
+        writer.build_shards()
+        if writer.catalog.generation() != report.generation:
+            report.generation = writer.catalog.generation()
+            acknowledged(Commit(report.generation, 0))
     if as_json:
         print_json(totals(report, str(settings.library)))
     else:

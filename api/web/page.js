@@ -290,6 +290,6 @@ addEventListener("drop", (event) => {
 });
 
 fetched("/v1/library").then(({ items }) => {
-  at("library").textContent = Object.entries(KINDS).map(([kind, name]) => many(items[kind], name)).join(" · ");
+  at("library").textContent = Object.entries(KINDS).map(([kind, name]) => many(items[kind], name).replace(" ", "\u00a0")).join(" · ");
 }).catch((error) => say(error.message, true));
 recall();

@@ -2,7 +2,7 @@
 const BARS = 56, MAX_BYTES = 4 * 2 ** 20;
 let playing = null; // one at a time
 
-/** Loudest sample of each of BARS stretches, 0 to 1; null where the browser cannot decode it. */
+/** How long it is, and the loudest sample of each of BARS stretches, 0 to 1; null for what is too large to look at. */
 async function peaks(item) {
   if (item.bytes > MAX_BYTES) return null;
   const raw = await (await fetch(item.media)).arrayBuffer();
@@ -14,7 +14,7 @@ async function peaks(item) {
     return most;
   });
   const top = Math.max(...loud, 1e-6);
-  return loud.map((value) => value / top);
+  return { bars: loud.map((value) => value / top), length: sound.duration };
 }
 
 function draw(canvas, bars, done, span) {
@@ -74,7 +74,7 @@ export function waveform(item, span, make, icon) {
   const seen = new IntersectionObserver(async ([entry]) => {
     if (!entry.isIntersecting) return;
     seen.disconnect();
-    bars = (await peaks(item).catch(() => null)) ?? bars;
+    ({ bars, length } = (await peaks(item).catch(() => null)) ?? { bars, length });
     paint();
   });
   seen.observe(frame);
