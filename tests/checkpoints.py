@@ -12,7 +12,12 @@ WORDS = ("a", "photo", "of", "the", "dog", "cat", "rain", "on", "roof", "bell", 
 
 
 def open_clip_folder(
-    folder: Path, *, siglip: bool = False, pickled: bool = False, preprocess: dict[str, Any] | None = None
+    folder: Path,
+    *,
+    siglip: bool = False,
+    pickled: bool = False,
+    preprocess: dict[str, Any] | None = None,
+    layers: int = 2,
 ) -> Path:
     """A hub-style folder: open_clip_config.json and its weights, safetensors unless `pickled`."""
     import open_clip
@@ -20,10 +25,10 @@ def open_clip_folder(
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True)
-    text: dict[str, Any] = {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2}
+    text: dict[str, Any] = {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 2, "layers": layers}
     model: dict[str, Any] = {
         "embed_dim": 48,
-        "vision_cfg": {"image_size": 64, "layers": 2, "width": 64, "patch_size": 16, "head_width": 32},
+        "vision_cfg": {"image_size": 64, "layers": layers, "width": 64, "patch_size": 16, "head_width": 32},
         "text_cfg": text,
     }
     if siglip:

@@ -70,13 +70,19 @@ def in_batches(
     """Encode by places, `size` at a time, the shortest first where `keys` are lengths; unit rows in the given order."""
     import torch
 
-    order = sorted(range(len(pieces)), key=lambda place: keys[place]) if keys is not None else list(range(len(pieces)))
-    rows: list[Vectors | None] = [None] * len(pieces)
     with torch.inference_mode():
-        for start in range(0, len(order), size):
-            places = order[start : start + size]
-            for place, row in zip(places, encode(places).float().cpu().numpy(), strict=True):
-                rows[place] = row
+        return in_order(len(pieces), lambda places: encode(places).float().cpu().numpy(), size, keys)
+
+
+def in_order(
+    count: int, encode: Callable[[Sequence[int]], Vectors], size: int, keys: Sequence[int] | None = None
+) -> Vectors:
+    order = list(range(count)) if keys is None else sorted(range(count), key=lambda place: keys[place])
+    rows: list[Vectors | None] = [None] * count
+    for start in range(0, count, size):
+        places = order[start : start + size]
+        for place, row in zip(places, encode(places), strict=True):
+            rows[place] = row
     return unit(np.asarray(rows, np.float32))
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -185,18 +188,18 @@ class Model:
     def __init__(self, source: Source, run: Run) -> None:
         import open_clip
 
-        name = source.model
         try:
-            built = open_clip.create_model(name, load_weights=False, pretrained_text=False)
-            self.tokenize = open_clip.get_tokenizer(name)
+            with quiet():
+                built = open_clip.create_model(source.model, load_weights=False, pretrained_text=False)
+                self.tokenize = open_clip.get_tokenizer(source.model)
         except Exception as error:
             short = " ".join(str(error).split())[:200]
-            raise Damaged(f"open_clip cannot build {name!r} from its configuration: {short}") from None
+            raise Damaged(f"open_clip cannot build {source.model!r} from its configuration: {short}") from None
         _fill(built, source.weights)
         self.model: Any = run.ready(built)
         self.text: Any = getattr(self.model, "text", self.model)
         self.see = run.faster(self.model.encode_image)
-        self.read = run.faster(self._read_short if self._is_causal() else self.model.encode_text)
+        self.read = run.faster(self.model.encode_text if self.end is None else self._read_short)
 
     def tokens(self, texts: Sequence[str]) -> torch.Tensor:
         """Numbers of tokens, (texts, context)."""
@@ -207,24 +210,25 @@ class Model:
         """How many tokens of each text matter: up to its end where nothing behind it is seen, else all."""
         import torch
 
-        if not self._is_causal():
+        if self.end is None:
             return torch.full((len(tokens),), tokens.shape[1])
         return self._ends(tokens) + 1
 
-    def _ends(self, tokens: torch.Tensor) -> torch.Tensor:
-        text = self.text
-        pool = getattr(text, "text_pool_type", None) or text.pool_type
-        if pool == "argmax":  # the end-of-text token has the highest number
-            return tokens.argmax(dim=-1)
-        end: int = text.text_eos_id if hasattr(text, "text_eos_id") else text.eos_id
-        return tokens.eq(end).int().argmax(dim=-1)
-
-    def _is_causal(self) -> bool:
-        """Whether a text's vector is read at its end token, which sees only what stands before it."""
+    @property
+    def end(self) -> int | str | None:
+        """The end token, where a text's vector is read at it and sees only what is before; `argmax`: the highest."""
         text = self.text
         pool = getattr(text, "text_pool_type", None) or getattr(text, "pool_type", None)
-        plain: bool = getattr(text, "attn_mask", None) is not None and getattr(text, "cls_emb", None) is None
-        return plain and not getattr(text, "use_pad_mask", False) and pool in ("argmax", "eos")
+        plain = getattr(text, "attn_mask", None) is not None and getattr(text, "cls_emb", None) is None
+        if not plain or getattr(text, "use_pad_mask", False) or pool not in ("argmax", "eos"):
+            return None
+        if pool == "argmax":
+            return "argmax"
+        return int(text.text_eos_id if hasattr(text, "text_eos_id") else text.eos_id)
+
+    def _ends(self, tokens: torch.Tensor) -> torch.Tensor:
+        end = self.end
+        return tokens.eq(end).int().argmax(dim=-1) if isinstance(end, int) else tokens.argmax(dim=-1)
 
     def _read_short(self, tokens: torch.Tensor) -> torch.Tensor:
         """open_clip's encode_text for tokens cut behind the longest text's end, (texts, length) -> (texts, dim)."""
@@ -235,12 +239,29 @@ class Model:
         dtype = text.transformer.get_cast_dtype()
         x = text.token_embedding(tokens).to(dtype) + text.positional_embedding[:length].to(dtype)
         x = text.transformer(x, attn_mask=text.attn_mask[:length, :length])
-        x = text.ln_final(x)[torch.arange(len(x), device=x.device), self._ends(tokens)]
+        x = text.ln_final(x)[torch.arange(x.shape[0], device=x.device), self._ends(tokens)]
         projection = text.text_projection
         if projection is not None:
             x = projection(x) if isinstance(projection, torch.nn.Linear) else x @ projection
         found: torch.Tensor = x
         return found
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """open_clip warns through the root logger that it made random weights; they are filled right after."""
+    root, silent = logging.getLogger(), logging.NullHandler()
+
+    def ours(record: logging.LogRecord) -> bool:
+        return f"{os.sep}open_clip{os.sep}" not in record.pathname
+
+    root.addHandler(silent)  # else logging installs a handler of its own, for good
+    root.addFilter(ours)
+    try:
+        yield
+    finally:
+        root.removeFilter(ours)
+        root.removeHandler(silent)
 
 
 def load(source: Source, run: Run) -> Model:
