@@ -253,7 +253,7 @@ class Catalog:
             return [Quarantined(*row) for row in db.execute(select(*columns).order_by(*newest).limit(limit))]
 
     def _by_id(self, statement: str, ids: Sequence[int]) -> Sequence[Any]:
-        given = [int(id_) for id_ in ids]  # numpy's integers are no numbers to JSON or the drivers
+        given = [int(id_) for id_ in ids]  # as in Database.among
         sqlite = self._database.sqlite
         bound: tuple[Any] = (json.dumps(given),) if sqlite else (given,)
         with self._database.reading() as db:

@@ -73,11 +73,13 @@ class Database:
 
     def among(self, column: ColumnElement[Any], values: Sequence[int] | Sequence[str]) -> ColumnElement[bool]:
         """The column is one of the values, however many: they travel as one bound value."""
+        # int: numpy's integers are no numbers to JSON or the drivers
+        given = [value if isinstance(value, str) else int(value) for value in values]
         if self.sqlite:
-            listed = func.json_each(bindparam(None, json.dumps(list(values)), Text())).table_valued("value")
+            listed = func.json_each(bindparam(None, json.dumps(given), Text())).table_valued("value")
             return column.in_(select(listed.c.value))
-        kind = Text() if values and isinstance(values[0], str) else BigInteger()
-        return column == any_(bindparam(None, list(values), ARRAY(kind)))
+        kind = Text() if given and isinstance(given[0], str) else BigInteger()
+        return column == any_(bindparam(None, given, ARRAY(kind)))
 
 
 def sqlite_url(path: Path) -> str:

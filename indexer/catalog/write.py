@@ -114,7 +114,7 @@ class Commit:
                 "id": next(self._points),
                 "item_id": id_,
                 "segment_id": new_segments[point.segment],
-                "row": point.row,
+                "row": int(point.row),
                 "span_start": point.span and point.span.start,
                 "span_end": point.span and point.span.end,
                 "span_unit": point.span and point.span.unit,
@@ -180,7 +180,7 @@ class Commit:
         self._bulk(insert(quarantine), rows)
 
     def _compact(self, compaction: Compaction, new_segments: Sequence[int]) -> None:
-        moved = [{"point": p.point_id, "to": new_segments[p.segment], "at": p.row} for p in compaction.moved]
+        moved = [{"point": int(p.point_id), "to": new_segments[p.segment], "at": int(p.row)} for p in compaction.moved]
         self._bulk(_MOVE_POINT, moved)
         drop = list(compaction.drop)
         if not drop:
@@ -205,6 +205,8 @@ class Commit:
         rows = []
         for shard in given:
             row = {**vars(shard), "id": next(self._files), "generation": self.generation}
-            row["segments"] = json.dumps([*shard.segments, *(new_segments[index] for index in row.pop("fresh"))])
+            row["segments"] = json.dumps(
+                [*map(int, shard.segments), *(new_segments[index] for index in row.pop("fresh"))]
+            )
             rows.append(row)
         self._bulk(insert(shards), rows)
