@@ -47,4 +47,5 @@ class MeanFusion:
         length = float(np.linalg.norm(mean))
         if not length > NO_DIRECTION:
             raise BadInput("the parts of the query cancel each other out: change a weight or leave out a negative part")
-        return (mean / length).astype(np.float32)
+        fused: Vectors = (mean / length).astype(np.float32)
+        return fused

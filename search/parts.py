@@ -25,7 +25,8 @@ KEPT_CHARACTERS = 1000  # a text longer than this is not kept
 
 def mean_direction(points: Vectors, what: str) -> Vectors:
     """One vector for what has several points (windows, passages): the mean of its unit rows, each counting the same."""
-    return unit(unit(points, what).mean(axis=0, keepdims=True), what)[0]
+    mean: Vectors = unit(unit(points, what).mean(axis=0, keepdims=True), what)[0]
+    return mean
 
 
 class PartEncoder:

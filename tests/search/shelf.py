@@ -15,7 +15,8 @@ from hearsee.core.media.kinds import Span, Words
 from hearsee.core.modality import Modality
 from hearsee.core.space import hash_space
 from hearsee.core.vectors import Vectors, unit
-from hearsee.indexer.writer import Add, Batch, Writer
+from hearsee.indexer.batch import Add, Batch
+from hearsee.indexer.writer import Writer
 
 DIM = 16
 COLOURS = ("red", "green", "blue")

@@ -35,7 +35,8 @@ def encode(encoder: PartEncoder, **question: Any) -> list[Vectors]:
 def indexed(modality: Modality, raw: bytes) -> Vectors:
     """What an item with these bytes is stored as, as one direction."""
     pieces = prepare_media(modality, raw, hash_space(), Limits())
-    return unit(hash_space().tower(modality).encode(pieces).mean(axis=0, keepdims=True))[0]
+    mean: Vectors = unit(hash_space().tower(modality).encode(pieces).mean(axis=0, keepdims=True))[0]
+    return mean
 
 
 def png(size: tuple[int, int] = (9, 7)) -> bytes:

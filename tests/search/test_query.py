@@ -104,5 +104,5 @@ def test_a_question_that_cannot_be_asked_says_why(question: dict[str, Any], said
 
 
 def test_numpy_numbers_are_numbers() -> None:
-    query = ask(text="x", weights={"text": np.float32(2)}, k=np.int64(3))  # type: ignore[arg-type]
+    query = ask(text="x", weights={"text": np.float32(2)}, k=np.int64(3))  # type: ignore[arg-type,dict-item]
     assert (query.parts[0].weight, query.k) == (2.0, 3)

@@ -15,8 +15,9 @@ from hearsee.core.media import Limits, Span
 from hearsee.core.modality import Modality
 from hearsee.core.space import Head, Space, hash_space
 from hearsee.core.vectors import Vectors, unit
+from hearsee.indexer.batch import Batch
 from hearsee.indexer.library import Library
-from hearsee.indexer.writer import Batch, Writer
+from hearsee.indexer.writer import Writer
 from hearsee.search import Hit, Searcher, open_library
 from hearsee.search.fusion import EncodedPart
 from hearsee.search.parts import PartEncoder
