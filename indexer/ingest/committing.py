@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
+from hearsee.core.errors import BadInput
 from hearsee.indexer.batch import Add, Batch, Commit
-from hearsee.indexer.catalog import NewFields, NewQuarantine
+from hearsee.indexer.catalog import NewFields, NewQuarantine, clean_metadata
+from hearsee.indexer.catalog.facts import facts_of
 from hearsee.indexer.corpus import Rejected
 from hearsee.indexer.ingest.planning import Marks
 from hearsee.indexer.ingest.report import Report
@@ -36,9 +38,7 @@ class Committer:
         found = work.read.found
         if work.error is None or work.keep:
             self._seen.add(found.uri)
-        if work.error is not None:
-            self._rejected.add(found.uri)
-            self._partial = self._partial or (isinstance(found, Rejected) and found.partial)
+        self._partial = self._partial or (isinstance(found, Rejected) and found.partial)
         if not self._works:
             self._since = time.monotonic()
         self._works.append(work)
@@ -50,23 +50,32 @@ class Committer:
     def commit(self) -> list[Work]:
         """Write what was taken, if it changes anything, and count it; returns it."""
         works, self._works = self._works, []
-        good = [work for work in works if work.error is None]
-        bad = [work for work in works if work.error is not None]
-        self._write(
-            Batch(
-                adds=[_add(work) for work in good if work.kind is Kind.PUT],
-                fields=[_fields(work) for work in good if work.kind in (Kind.FIELDS, Kind.MOVED)],
-                remove=[work.known.id for work in bad if work.known is not None and not work.keep],
-                quarantine=[_quarantine(work) for work in bad],
-                unquarantine=[work.uri for work in good if self._failed.pop(work.uri, None) is not None],
-            )
-        )
+        try:
+            self._write(self._batch(works))
+        except BadInput:  # metadata that the catalog does not take; looked for only now, because it is rare
+            if not _blame(works):
+                raise
+            self._write(self._batch(works))
         for work in works:
             self._count(work)
-            if work.error is not None and len(self._failed) < QUARANTINE_REMEMBERED:
-                self._failed[work.uri] = work.read.source
+            self._failed.pop(work.uri, None)
+            if work.error is not None:
+                if len(self._failed) < QUARANTINE_REMEMBERED:
+                    self._failed[work.uri] = work.read.source
+                self._rejected.add(work.uri)
         self.report.stages["done"] += len(works)
         return works
+
+    def _batch(self, works: Sequence[Work]) -> Batch:
+        good = [work for work in works if work.error is None]
+        bad = [work for work in works if work.error is not None]
+        return Batch(
+            adds=[_add(work) for work in good if work.kind is Kind.PUT],
+            fields=[_fields(work) for work in good if work.kind in (Kind.FIELDS, Kind.MOVED)],
+            remove=[work.known.id for work in bad if work.known is not None and not work.keep],
+            quarantine=[_quarantine(work) for work in bad],
+            unquarantine=[work.uri for work in good if work.uri in self._failed],
+        )
 
     def finish(self, source: str) -> None:
         """The source is read and all of it committed: remove its items that it no longer lists."""
@@ -103,6 +112,18 @@ class Committer:
             report.added += 1
         else:
             report.updated += 1
+
+
+def _blame(works: Sequence[Work]) -> bool:
+    """Put the error on the work whose metadata the catalog refuses; False when there is none."""
+    blamed = False
+    for work in works:
+        if work.error is None:
+            try:
+                facts_of(clean_metadata(work.entry.metadata))
+            except BadInput as error:
+                work.error, blamed = str(error), True
+    return blamed
 
 
 def _add(work: Work) -> Add:

@@ -14,8 +14,7 @@ from hearsee.core.media.kinds import Piece
 from hearsee.core.media.limits import Limits
 from hearsee.core.media.prepare import prepare
 from hearsee.core.modality import Modality
-from hearsee.indexer.catalog import Known, clean_metadata, fields_hash
-from hearsee.indexer.catalog.facts import facts_of
+from hearsee.indexer.catalog import Known, fields_hash
 from hearsee.indexer.corpus import Entry, Rejected
 from hearsee.indexer.corpus.tables import hash_of
 from hearsee.indexer.ingest.decoders import Decoders
@@ -83,14 +82,15 @@ class Planner:
             return Work(read, Kind.REJECTED, size, known, found.reason, keep=found.unseen, done=True)
         if read.bad is not None:
             return Work(read, Kind.REJECTED, size, known, read.bad, done=True)
-        try:
-            fields = fields_hash(found.caption, read.text, found.group, found.metadata)
-            facts_of(clean_metadata(found.metadata))
-            self._space.tower(found.modality)
-        except BadInput as error:
-            return Work(read, Kind.REJECTED, size, known, str(error), done=True)
+        if found.modality not in self._space.towers:
+            reason = f"space {self._space.name!r} has no tower for {found.modality}"
+            return Work(read, Kind.REJECTED, size, known, reason, done=True)
         if known is None or (known.content, known.modality) != (read.content, found.modality):
             return Work(read, Kind.PUT, size, known)
+        try:
+            fields = fields_hash(found.caption, read.text, found.group, found.metadata)
+        except BadInput as error:
+            return Work(read, Kind.REJECTED, size, known, str(error), done=True)
         if known.fields_hash != fields:
             return Work(read, Kind.FIELDS, size, known, done=True)
         kind = Kind.UNCHANGED if known.source == read.source else Kind.MOVED
