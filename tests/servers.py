@@ -40,21 +40,19 @@ def postgres_server() -> Iterator[str]:
     failures = []
     for binaries in _binaries():
         for parent in (ROOT / "build", Path(tempfile.gettempdir())):
-            parent.mkdir(exist_ok=True)
-            folder = Path(tempfile.mkdtemp(prefix="pg-", dir=parent))
             try:
-                try:
-                    server = _start(binaries, folder)
-                except NoServerError as failure:
-                    failures.append(str(failure))
-                    continue
-                try:
-                    yield f"postgresql://tester@/postgres?host={folder}"
-                    return
-                finally:
-                    _stop(server)
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
+                parent.mkdir(exist_ok=True)
+                with tempfile.TemporaryDirectory(prefix="pg-", dir=parent, ignore_cleanup_errors=True) as folder:
+                    server = _start(binaries, Path(folder))
+                    try:
+                        yield f"postgresql://tester@/postgres?host={folder}"
+                    finally:
+                        _stop(server)
+                return
+            except NoServerError as failure:
+                failures.append(str(failure))
+            except PermissionError as error:
+                failures.append(f"{parent}: {error.strerror}")
     why = failures[0] if failures else "no binaries were found"
     raise NoServerError(
         f"no PostgreSQL server for the tests ({why}): apt-get install postgresql, or set TEST_POSTGRES_URL"
