@@ -23,7 +23,7 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
 
 def saved(picture: Image.Image, name: str, **how: object) -> bytes:
     out = io.BytesIO()
-    picture.save(out, name, **how)  # type: ignore[arg-type]
+    picture.save(out, name, **how)
     return out.getvalue()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
 import subprocess
 import sys
@@ -87,7 +86,7 @@ def test_pieces_come_back_as_they_were_prepared(pool: Decoders, evil: str) -> No
     assert first.data.tolist() == [[200.0] * 3] * 2
     assert first.span is not None
     assert (first.span.start, first.span.end, first.span.unit) == (0.0, 1.5, "seconds")
-    assert (second.data.tolist(), second.data.dtype, second.span) == ([0, 1, 2, 3], np.int16, None)
+    assert (second.data.tolist(), second.data.dtype.str, second.span) == ([0, 1, 2, 3], "<i2", None)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +185,6 @@ def test_a_worker_dies_with_its_parent(evil: str, tmp_path: Path) -> None:
 
 def _running(pid: int) -> bool:
     try:
-        return "zombie" not in Path(f"/proc/{pid}/status").read_text() and os.kill(pid, 0) is None
-    except (OSError, ProcessLookupError):
+        return "zombie" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
         return False
