@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from hearsee.core.contract import Contract
 from hearsee.core.encoders import prepare_picture, prepare_sound, prepare_text
 from hearsee.core.encoders.device import LOADING, in_order
-from hearsee.core.encoders.weights import State, combined, file_hash, state_of
+from hearsee.core.encoders.weights import State, combined, file_hash, read_object, state_of
 from hearsee.core.errors import BadInput, Damaged, NotFound
 from hearsee.core.media.decode import DECODER
 from hearsee.core.media.kinds import Piece
@@ -143,13 +143,11 @@ def onnx_tower(modality: Modality, *, model: str, batch: int = 16, threads: int 
 def read_description(folder: Path) -> dict[str, Any]:
     path = folder / DESCRIPTION
     try:
-        held: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        held = read_object(path)
         if held["format"] != 1 or not (isinstance(held["dim"], int) and isinstance(held["name"], str)):
             raise ValueError("format must be 1, dim a whole number, name a string")
         for modality, tower in held["towers"].items():
             _check_tower(Modality.named(modality), tower)
-    except FileNotFoundError:
-        raise NotFound(f"{folder} holds no {DESCRIPTION}: write one, or export a model into the folder") from None
     except (ValueError, KeyError, TypeError, AttributeError, BadInput) as error:
         raise Damaged(f"{path} does not describe towers: {error}") from None
     return held

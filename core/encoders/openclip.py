@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hearsee.core.contract import Contract
 from hearsee.core.encoders import prepare_picture, prepare_text
 from hearsee.core.encoders.device import LOADING, Run, in_batches, pixels
-from hearsee.core.encoders.weights import State, fingerprint, read_weights, state_of, weights_file
+from hearsee.core.encoders.weights import State, fingerprint, read_object, read_weights, state_of, weights_file
 from hearsee.core.errors import BadInput, Damaged, NotFound
 from hearsee.core.media.decode import DECODER
 from hearsee.core.media.kinds import Piece
@@ -84,13 +84,23 @@ def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     if not path.is_file():
         raise NotFound(f"{folder} holds no {CONFIG}: name the model too, such as model=ViT-B-32 pretrained={folder}/…")
+    config = read_object(path)
     try:
-        config: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        if not isinstance(config["model_cfg"]["embed_dim"], int):
-            raise TypeError("embed_dim is no whole number")
-    except (ValueError, KeyError, TypeError) as error:
-        raise Damaged(f"{path} is not open_clip's description of a model ({error}): fetch it again") from None
+        _check_config(config["model_cfg"])
+        if not isinstance(config.get("preprocess_cfg", {}), dict):
+            raise TypeError("preprocess_cfg is no object")
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise Damaged(f"{path} is not open_clip's description of a model ({error!r}): fetch it again") from None
     return config
+
+
+def _check_config(model: dict[str, Any]) -> None:
+    """The numbers that are read here; open_clip checks the rest when it builds the model."""
+    sizes = model["vision_cfg"].get("image_size", 224)
+    numbers = [model["embed_dim"], model["text_cfg"].get("context_length", 77)]
+    numbers += [sizes] if isinstance(sizes, int) else [sizes[0], sizes[1]]
+    if not all(isinstance(number, int) and 0 < number < 2**16 for number in numbers):
+        raise ValueError(f"embed_dim, context_length and image_size are {numbers}")
 
 
 @dataclass(frozen=True)

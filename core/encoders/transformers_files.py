@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hearsee.core.encoders.weights import read_weights, weights_file
-from hearsee.core.errors import Damaged, NotFound, Refused
+from hearsee.core.encoders.weights import read_object, read_weights, weights_file
+from hearsee.core.errors import Damaged, Refused
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:
-    path = folder / name
-    if not path.is_file():
-        raise NotFound(f"{folder} holds no {name}: fetch the whole folder of the model")
-    try:
-        held = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise Damaged(f"{path} is not JSON ({error}): fetch it again") from None
-    if not isinstance(held, dict):
-        raise Damaged(f"{path} holds {type(held).__name__}, not an object: fetch it again")
-    return held
+    return read_object(folder / name)
 
 
 def read_config(folder: Path) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hearsee.core.errors import Damaged, NotFound
 from hearsee.core.models import WEIGHTS
@@ -16,6 +17,19 @@ if TYPE_CHECKING:
 
 READ = ("*.json", "*.txt", "*.model")  # what else a tower reads beside its weights
 PREFERRED = ("open_clip_model", "open_clip_pytorch_model", "model", "pytorch_model")
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON object from a file that may hold anything."""
+    if not path.is_file():
+        raise NotFound(f"{path.parent} holds no {path.name}: fetch the whole folder of the model")
+    try:
+        held = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"{path} is not JSON ({_short(error)}): fetch it again") from None
+    if not isinstance(held, dict):
+        raise Damaged(f"{path} holds {type(held).__name__}, not an object: fetch it again")
+    return held
 
 
 def weights_file(folder: Path) -> Path:

@@ -150,7 +150,7 @@ def test_descriptions_that_reach_out_are_refused(tmp_path: Path, change: dict[st
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"format": 2}', '{"format": 1, "dim": "x", "name": 3, "towers": {}}']
+    "text", ["{}", '{"format": 1}', '{"format": 2}', '{"format": 1, "dim": "x", "name": 3, "towers": {}}']
 )
 def test_descriptions_that_are_none_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "tower.json").write_text(text)
