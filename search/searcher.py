@@ -29,6 +29,7 @@ from hearsee.search.query import Part, Query, ask, brief, hits_wanted, parsed, w
 from hearsee.search.stored import count, vectors_of
 
 Place: TypeAlias = tuple[float, int, int]  # score, item id, point id
+SPARE = 64  # places beyond k on the last try, for those that vanish meanwhile
 SNAPSHOTS_TRIED = 4  # a library that changes faster than it is asked is answered for as it was
 
 
@@ -174,14 +175,15 @@ class Searcher:
         searching = fetching = 0.0
         for turn in range(SNAPSHOTS_TRIED):
             begun = perf_counter()
-            places = _merged(snapshot, targets, k, allowed, left_out)
+            last = turn == SNAPSHOTS_TRIED - 1
+            places = _merged(snapshot, targets, k + (SPARE if last else 0), allowed, left_out)
             searched = perf_counter()
-            hits, whole = self._fetch(places)
+            hits, whole = self._fetch(places, k)
             searching, fetching = searching + searched - begun, fetching + perf_counter() - searched
             # A filter was answered for one generation and the hits are shown as of another, unless they are the same.
             if whole and (where is None or self.library.catalog.generation() == snapshot.generation):
                 break
-            if turn < SNAPSHOTS_TRIED - 1:
+            if not last:
                 snapshot = self.library.snapshot()
                 allowed = self._allowed(where, targets)
         timings = {"filter_ms": (filtered - started) * 1e3, "search_ms": searching * 1e3, "fetch_ms": fetching * 1e3}
@@ -195,17 +197,14 @@ class Searcher:
             return None
         return self.library.catalog.allowed(All((where, OneOf("@modality", tuple(m.value for m in targets)))))
 
-    def _fetch(self, places: Sequence[Sequence[Place]]) -> tuple[list[list[Hit]], bool]:
-        """Hits for all queries by one look-up; False when a point was removed or replaced since the search."""
+    def _fetch(self, places: Sequence[Sequence[Place]], k: int) -> tuple[list[list[Hit]], bool]:
+        """k hits for each query by one look-up; False when a point was removed or replaced since the search."""
         shown = self.library.catalog.shown([point_id for row in places for _, _, point_id in row])
-        found = [
-            [
-                Hit(rank, score, *shown[point_id])
-                for rank, (score, _, point_id) in enumerate((place for place in row if place[2] in shown), 1)
-            ]
-            for row in places
+        live = [[place for place in row if place[2] in shown] for row in places]
+        hits = [
+            [Hit(rank, score, *shown[point_id]) for rank, (score, _, point_id) in enumerate(row[:k], 1)] for row in live
         ]
-        return found, all(len(hits) == len(row) for hits, row in zip(found, places, strict=True))
+        return hits, all(len(kept) == len(row) for kept, row in zip(live, places, strict=True))
 
 
 def _uri_of_path(name: str) -> str:
