@@ -8,6 +8,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
 export RUFF_CACHE_DIR := $(CURDIR)/build/ruff
 export DIST_EXTRA_CONFIG := $(CURDIR)/build/dist.cfg
+export PYTEST_DEBUG_TEMPROOT := $(CURDIR)/build
 export PIP_NO_CACHE_DIR := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -24,11 +25,11 @@ campaign: .venv/test.stamp chromium  ## the long crash, corruption and soak runs
 	@$(BIN)/python -m pytest -m campaign $(PYTEST)
 
 check: .venv/test.stamp $(PACKAGES)  ## style and types over every file
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
-	@MYPYPATH=build/src:. $(BIN)/mypy build/src/hearsee tests benchmarks | tee build/mypy.txt
-	@seen=$$(find $(ROOMS) tests benchmarks -name '*.py' | wc -l); \
-	grep -q "in $$seen source files" build/mypy.txt || { echo "mypy did not pass, or did not see all $$seen files" >&2; exit 1; }
+	@failed=0; $(BIN)/ruff format --check . || failed=1; $(BIN)/ruff check . || failed=1; \
+	MYPYPATH=build/src:. $(BIN)/mypy build/src/hearsee tests benchmarks >build/mypy.txt || failed=1; cat build/mypy.txt; \
+	seen=$$(find $(ROOMS) tests benchmarks -name '*.py' | wc -l); \
+	grep -q "in $$seen source files" build/mypy.txt || { echo "mypy must pass over all $$seen files" >&2; failed=1; }; \
+	exit $$failed
 
 format: .venv/test.stamp  ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix-only --quiet .

@@ -7,9 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -69,9 +70,14 @@ def test_its_metadata_says_what_it_needs(wheel: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def alone(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def alone(wheel: Path) -> Iterator[Path]:
     """An environment with the wheel in it; this one lends what the wheel needs, but not its link to the checkout."""
-    place = tmp_path_factory.mktemp("alone")
+    with tempfile.TemporaryDirectory() as place:  # not pytest's own, which may lie inside the checkout
+        _install(wheel, Path(place))
+        yield Path(place)
+
+
+def _install(wheel: Path, place: Path) -> None:
     command(sys.executable, "-m", "venv", "--without-pip", place / "env", folder=place)
     python = place / "env" / "bin" / "python"
     command(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel, folder=place)
@@ -81,7 +87,6 @@ def alone(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     # A folder named in a .pth file goes onto the path, but the .pth files in it are not followed.
     lent = Path(pytest.__file__).parents[1]
     (packages / "lent.pth").write_text(f"{lent}\n")
-    return place
 
 
 def test_alone_it_runs_the_demo(alone: Path) -> None:
