@@ -49,7 +49,7 @@ def filled(data: Path, items: int, space: str) -> Path:
 
 
 def figures(library: Path, items: int, space: str, repeats: int) -> dict[str, Any]:
-    search = [HEARSEE, "search", "two bells far away", "--library", library, "--json"]
+    search = [str(HEARSEE), "search", "two bells far away", "--library", str(library), "--json"]
     times = {
         "python": spent([sys.executable, "-c", "pass"], repeats),
         "help": spent([HEARSEE, "--help"], repeats),
@@ -79,8 +79,8 @@ def spent(command: Sequence[str | Path], repeats: int) -> float:
 
 
 def run(*args: object) -> str:
-    command = [HEARSEE, *map(str, args)]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT).stdout
+    command = [str(HEARSEE), *map(str, args)]
+    return subprocess.check_output(command, text=True, env=ENVIRONMENT)
 
 
 def show(answer: dict[str, Any]) -> None:

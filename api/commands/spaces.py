@@ -33,7 +33,7 @@ def _about(name: str) -> dict[str, Any]:
     from hearsee.core.errors import HearseeError
     from hearsee.core.space import load_space
 
-    known = {
+    known: dict[str, Any] = {
         "name": name,
         "dim": None,
         "towers": {},

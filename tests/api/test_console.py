@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from hearsee.toybox.write import write_toybox
 from tests.api.world import World
 
 HEARSEE = Path(sys.executable).parent / "hearsee"
@@ -53,15 +54,35 @@ print("torch" in sys.modules, file=sys.stderr)
 
 
 def test_whoever_reads_the_output_may_leave_early(world: World) -> None:
-    pipe = subprocess.Popen(
+    with subprocess.Popen(
         [HEARSEE, "list", "--library", world.library], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert pipe.stdout is not None
-    pipe.stdout.close()
-    _, complaint = pipe.communicate(timeout=60) if pipe.stdout is None else (None, pipe.stderr.read())  # type: ignore[union-attr]
-    pipe.wait(60)
-    pipe.stderr.close()  # type: ignore[union-attr]
-    assert complaint == ""
+    ) as listing:
+        assert listing.stdout is not None
+        assert listing.stderr is not None
+        listing.stdout.close()
+        assert listing.stderr.read() == ""
+    assert listing.returncode in (0, 1)
+
+
+def test_ctrl_c_stops_an_index_and_what_was_acknowledged_stays(tmp_path: Path) -> None:
+    write_toybox(tmp_path / "toybox", 3000, seed=5)
+    library = ("--library", tmp_path / "library", "--json")
+    with subprocess.Popen(
+        [HEARSEE, "index", tmp_path / "toybox", "--space", "hash", *library],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as indexing:
+        assert indexing.stdout is not None
+        assert indexing.stderr is not None
+        first = json.loads(indexing.stdout.readline())
+        indexing.send_signal(signal.SIGINT)
+        said = [json.loads(line) for line in indexing.stdout]
+        assert "Traceback" not in indexing.stderr.read()
+    assert indexing.returncode == 130
+    kept = json.loads(hearsee("stats", *library).stdout)
+    assert sum(kept["items"].values()) == sum(commit["items"] for commit in [first, *said])
+    assert hearsee("verify", *library).returncode == 0
 
 
 def test_errors_are_one_line_and_no_trace(tmp_path: Path) -> None:
