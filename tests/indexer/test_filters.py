@@ -282,6 +282,17 @@ def test_documents_of_every_kind(
         asked_catalog.check(one)
 
 
+@pytest.mark.parametrize("some", [TEXTS, [number for number in NUMBERS if number == number and number != math.inf]])
+def test_every_value_against_every_other(catalog: Catalog, some: list[Any]) -> None:
+    asked = Asked(catalog)
+    documents = [{"v": value} for value in some] + [{"v": None}, {"v": True}, {"v": "1"}, {"v": 1}, {}]
+    asked.put([new_item(f"test:{n}", document, random.Random(n)) for n, document in enumerate(documents)])
+    for value in some:
+        names = ["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", *(["$prefix"] if isinstance(value, str) else [])]
+        for where in [*({name: value} for name in names), {"$in": [value, some[0]]}]:
+            asked.check({"v": where})
+
+
 @pytest.mark.parametrize(
     "where",
     [
