@@ -26,4 +26,6 @@ class Contract:
     def difference(self, other: Contract) -> str:
         """Name the fields that differ, with both values."""
         mine, theirs = asdict(self), asdict(other)
-        return "; ".join(f"{name}: {mine[name]!r} against {theirs[name]!r}" for name in mine if mine[name] != theirs[name])
+        return "; ".join(
+            f"{name}: {mine[name]!r} against {theirs[name]!r}" for name in mine if mine[name] != theirs[name]
+        )

@@ -23,4 +23,5 @@ def unit(rows: NDArray[Any], what: str = "vectors") -> Vectors:
     bad = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
     if len(bad):
         raise BadInput(f"{what} row {bad[0]} is zero, infinite or not a number: it has no direction to search in")
-    return (rows / lengths[:, None]).astype(np.float32)
+    scaled: Vectors = (rows / lengths[:, None]).astype(np.float32)
+    return scaled
