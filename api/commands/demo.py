@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,8 +50,8 @@ def demo(
     if folder is None:
         out.print("\nToybox and library were in a temporary folder, which is gone; keep them with --dir DIR.")
     else:
-        kept = visible(str(folder / "library"))
-        out.print(f"\nGo on with: hearsee serve --library {kept}", soft_wrap=True)
+        kept = visible(shlex.quote(str(folder / "library")))
+        out.print(f"\nGo on with: export HEARSEE_LIBRARY={kept}; hearsee serve", soft_wrap=True)
 
 
 @contextmanager

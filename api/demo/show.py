@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -27,7 +28,8 @@ def _show_search(found: Found, out: Console) -> None:
     question = found.question
     out.print()
     out.print(Text(question.name.capitalize(), style="bold"), Text(f"   {found.milliseconds:.0f} ms", style="dim"))
-    out.print(Text(f"$ {visible(question.command)}", style="dim"), soft_wrap=True)
+    command = question.command.replace(f"{Path.cwd()}/", "")
+    out.print(Text(f"$ {visible(command)}", style="dim"), soft_wrap=True)
     rows = [
         (
             hit.rank,

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
+from hearsee.api.terminal import visible
 from hearsee.core.errors import BadInput, BadMedia, Busy, Damaged, HearseeError, NotFound, Refused
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ _STATUS: dict[type[HearseeError], tuple[int, str]] = {
 
 
 def problem(status: int, title: str, detail: str) -> JSONResponse:
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    body = {"type": "about:blank", "title": title, "status": status, "detail": visible(detail)}
     return JSONResponse(body, status, media_type="application/problem+json")
 
 

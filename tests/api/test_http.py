@@ -135,6 +135,8 @@ BAD = {
     "k as words": ({"text": "x", "k": "ten"}, 400, "k:"),
     "an unknown field": ({"text": "x", "colour": "red"}, 400, "colour"),
     "a path, which only the command line may read": ({"image": "/etc/passwd"}, 400, "image"),
+    "a field with half a character": ({"text": "x", "\ud800": 1}, 400, "\\ud800"),
+    "half a character": ({"text": "\ud800"}, 400, "surrogate"),
     "an unknown operator": ({"text": "x", "where": {"a": {"$near": 1}}}, 400, "$near"),
     "an unknown item": ({"like": 10**9}, 404, "1000000000"),
     "an unknown modality": ({"text": "x", "wanted": ["smell"]}, 400, "smell"),
@@ -143,7 +145,8 @@ BAD = {
 
 @pytest.mark.parametrize(("query", "status", "names"), BAD.values(), ids=BAD)
 def test_bad_questions_are_problems(client: httpx.Client, query: dict[str, Any], status: int, names: str) -> None:
-    assert names in problem(client.post("/v1/search", json=query), status)
+    headers = {"Content-Type": "application/json"}
+    assert names in problem(client.post("/v1/search", content=json.dumps(query), headers=headers), status)
 
 
 def test_a_filter_without_a_floor_is_a_problem(client: httpx.Client) -> None:
