@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -99,7 +100,7 @@ class PointRows:
 
     @classmethod
     def of(cls, rows: Sequence[Any]) -> PointRows:
-        table = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 4)
+        table = np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, 4)
         return cls(*(np.ascontiguousarray(table[:, column]) for column in range(4)))
 
 
