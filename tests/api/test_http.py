@@ -135,7 +135,7 @@ BAD = {
     "k as words": ({"text": "x", "k": "ten"}, 400, "k:"),
     "an unknown field": ({"text": "x", "colour": "red"}, 400, "colour"),
     "a path, which only the command line may read": ({"image": "/etc/passwd"}, 400, "image"),
-    "a field with half a character": ({"text": "x", "\ud800": 1}, 400, "\\ud800"),
+    "a field with half a character": ({"text": "x", "\ud800": 1}, 400, "unicode"),
     "half a character": ({"text": "\ud800"}, 400, "surrogate"),
     "an unknown operator": ({"text": "x", "where": {"a": {"$near": 1}}}, 400, "$near"),
     "an unknown item": ({"like": 10**9}, 404, "1000000000"),
