@@ -11,7 +11,7 @@ import numpy as np
 from hearsee.core.modality import Modality
 from hearsee.core.space import Space
 from hearsee.indexer.catalog import Catalog, Change, Compaction, MovedPoint, NewSegment
-from hearsee.indexer.segments import Segment, read_segment, write_segment
+from hearsee.indexer.segments import read_segment, write_segment
 from hearsee.indexer.shards.files import Stretch, stretches, write_shard
 
 ROUND_POINTS = 100_000  # moved in one transaction at most: memory stays flat, and a writer's pause short
@@ -28,10 +28,10 @@ class CompactReport:
     bytes_freed: int
 
 
-def compact(folder: Path, catalog: Catalog, space: Space, apply: Apply) -> CompactReport:
+def compact(folder: Path, catalog: Catalog, space: Space, apply: Apply, round_points: int) -> CompactReport:
     before = catalog.segments()
     for modality in sorted({segment.modality for segment in before}):
-        while _round(folder, catalog, space, modality, apply):
+        while _round(folder, catalog, space, modality, apply, round_points):
             pass
     after = catalog.segments()
     return CompactReport(
@@ -43,16 +43,17 @@ def compact(folder: Path, catalog: Catalog, space: Space, apply: Apply) -> Compa
     )
 
 
-def _round(folder: Path, catalog: Catalog, space: Space, modality: Modality, apply: Apply) -> bool:
+def _round(folder: Path, catalog: Catalog, space: Space, modality: Modality, apply: Apply, round_points: int) -> bool:
     """Compact as many segments as one transaction takes; whether there is more to do."""
     view = catalog.view()
     mine = {segment.id: segment for segment in view.segments if segment.modality == modality}
     parts = dict(zip(mine, stretches(list(mine.values()), list(mine), catalog.points_of(list(mine))), strict=True))
-    wanting = _worth_it(parts)
-    chosen = _first(wanting, parts)
+    target = max(2, min(round_points // 2, TARGET_BYTES // (2 * space.tower(modality).dim)))  # rows
+    wanting = _worth_it(parts, target)
+    chosen = _first(wanting, parts, round_points)
     if not chosen:
         return False
-    fresh = [_write(folder, space, modality, pieces) for pieces in _packed([parts[id_] for id_ in chosen])]
+    fresh = [_write(folder, space, modality, pieces) for pieces in _packed([parts[id_] for id_ in chosen], target)]
     segments = [segment for segment, _ in fresh]
     kept = [id_ for id_ in mine if id_ not in set(chosen)]
     last = len(chosen) == len(wanting)
@@ -75,25 +76,21 @@ def _round(folder: Path, catalog: Catalog, space: Space, modality: Modality, app
     return not last
 
 
-def _worth_it(parts: dict[int, Stretch]) -> list[int]:
+def _worth_it(parts: dict[int, Stretch], target: int) -> list[int]:
     """Segments with removed rows, and small ones where there are several to join."""
     dirty = [id_ for id_, part in parts.items() if len(part) < part.segment.rows]
-    small = [id_ for id_, part in parts.items() if 2 * len(part) < _target_rows(part.segment)]
+    small = [id_ for id_, part in parts.items() if 2 * len(part) < target]
     both = sorted({*dirty, *small})
     return both if dirty or len(both) > 1 else []
 
 
-def _first(wanting: Sequence[int], parts: dict[int, Stretch]) -> list[int]:
+def _first(wanting: Sequence[int], parts: dict[int, Stretch], round_points: int) -> list[int]:
     """As many as fit into one round, but at least one."""
     ends = np.cumsum([len(parts[id_]) for id_ in wanting])
-    return list(wanting[: max(1, int(np.searchsorted(ends, ROUND_POINTS, side="right")))])
+    return list(wanting[: max(1, int(np.searchsorted(ends, round_points, side="right")))])
 
 
-def _target_rows(segment: Segment) -> int:
-    return max(2, min(ROUND_POINTS // 2, TARGET_BYTES // (2 * segment.dim)))
-
-
-def _packed(parts: Sequence[Stretch]) -> list[list[Stretch]]:
+def _packed(parts: Sequence[Stretch], target: int) -> list[list[Stretch]]:
     """Cut and join stretches so that each list fills one new segment."""
     full: list[list[Stretch]] = []
     room = 0
@@ -102,7 +99,7 @@ def _packed(parts: Sequence[Stretch]) -> list[list[Stretch]]:
         while start < len(part):
             if not room:
                 full.append([])
-                room = _target_rows(part.segment)
+                room = target
             piece = part.cut(start, start + room)
             full[-1].append(piece)
             start += len(piece)

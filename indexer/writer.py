@@ -17,7 +17,7 @@ from hearsee.core.vectors import Vectors
 from hearsee.indexer import founding, segments, sweep
 from hearsee.indexer.batch import Add, Batch, Commit
 from hearsee.indexer.catalog import Catalog, Change, Compaction, NewItem, NewPoint, NewSegment, Placed, SegmentRow
-from hearsee.indexer.compaction import CompactReport, compact
+from hearsee.indexer.compaction import ROUND_POINTS, CompactReport, compact
 from hearsee.indexer.files import make_folder
 from hearsee.indexer.library import check_space
 from hearsee.indexer.lock import WriterLock, unlinking
@@ -97,10 +97,13 @@ class Writer:
         chosen = {known[name].id if isinstance(name, str) else name for name in uris_or_ids}
         return self.commit(Batch(remove=sorted(chosen)))
 
-    def compact(self) -> CompactReport:
-        """Rewrite segments without their removed rows, join small ones, and free what that leaves behind."""
+    def compact(self, round_points: int = ROUND_POINTS) -> CompactReport:
+        """Rewrite segments without their removed rows, join small ones, and free what that leaves behind.
+
+        One transaction moves at most `round_points` points; what there is beyond them follows in further ones.
+        """
         with self._whole():
-            return compact(self.folder, self.catalog, self.space, self._apply)
+            return compact(self.folder, self.catalog, self.space, self._apply, round_points)
 
     def build_shards(self, rebuild: Collection[Modality] = ()) -> None:
         """Make the shards of every modality whose segments changed, and of those in `rebuild`, in one commit."""

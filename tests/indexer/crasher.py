@@ -59,10 +59,10 @@ def perform(writer: Writer, number: int, op: Operation) -> None:
 
 def main(folder: str, seed: int, start: int) -> None:
     with Writer.open(folder, space=SPACE) as writer:
-        print("ready", flush=True)
+        print("ready", flush=True)  # noqa: T201
         for number in count(start):
             perform(writer, number, operation(seed, number))
-            print(number, flush=True)
+            print(number, flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
