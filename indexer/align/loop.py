@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -62,12 +64,13 @@ def fit(
     for number in range(plan.epochs):
         losses = []
         towers.train()
-        for batch in batches(number):
-            losses.append(_step(towers, temperature, batch, optimizer, plan.bfloat16))
-            schedule.step()
-            steps += 1
-            # Young averages forget faster, or the first, untrained weights would linger in them.
-            _follow(average, towers, min(plan.average, (1 + steps) / (10 + steps)))
+        with _a_thread_each(towers) as threads:
+            for batch in _one_ahead(batches(number), threads):
+                losses.append(_step(towers, temperature, batch, optimizer, plan.bfloat16, threads))
+                schedule.step()
+                steps += 1
+                # Young averages forget faster, or the first, untrained weights would linger in them.
+                _follow(average, towers, min(plan.average, (1 + steps) / (10 + steps)))
         score = validate(average.eval())
         if score > best_score:
             best, best_score = copy.deepcopy(average), score
@@ -77,14 +80,49 @@ def fit(
     return best.eval()
 
 
+@contextmanager
+def _a_thread_each(towers: nn.ModuleDict) -> Iterator[Executor]:
+    """Towers side by side, the cores shared among them: small networks gain little from many cores each."""
+    cores = torch.get_num_threads()
+    torch.set_num_threads(max(1, cores // len(towers)))
+    try:
+        with ThreadPoolExecutor(len(towers) + 1) as threads:  # one more makes the next batch
+            yield threads
+    finally:
+        torch.set_num_threads(cores)
+
+
+def _one_ahead(batches: Iterable[Batch], threads: Executor) -> Iterator[Batch]:
+    """The same batches, each made while the one before is learned from."""
+    rest = iter(batches)
+    coming = threads.submit(next, rest, None)
+    while (batch := coming.result()) is not None:
+        coming = threads.submit(next, rest, None)
+        yield batch
+
+
 def _step(
-    towers: nn.ModuleDict, temperature: Temperature, batch: Batch, optimizer: torch.optim.Optimizer, bfloat16: bool
+    towers: nn.ModuleDict,
+    temperature: Temperature,
+    batch: Batch,
+    optimizer: torch.optim.Optimizer,
+    bfloat16: bool,
+    threads: Executor,
 ) -> float:
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
-        rows = {modality: towers[modality](given) for modality, given in batch.inputs.items()}
-    loss = contrastive({modality: row.float() for modality, row in rows.items()}, batch.keys, temperature())
+    """One step; the loss meets only copies of the rows, so that each tower goes back through its own thread."""
+
+    def forward(modality: str) -> Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
+            rows: Tensor = towers[modality](batch.inputs[modality])
+        return rows.float()
+
     optimizer.zero_grad(set_to_none=True)
+    rows = dict(zip(batch.inputs, threads.map(forward, batch.inputs), strict=True))
+    copies = {modality: row.detach().requires_grad_() for modality, row in rows.items()}
+    loss = contrastive(copies, batch.keys, temperature())
     loss.backward()  # type: ignore[no-untyped-call]
+    used = [modality for modality in rows if copies[modality].grad is not None]
+    list(threads.map(lambda modality: rows[modality].backward(copies[modality].grad), used))
     torch.nn.utils.clip_grad_norm_(towers.parameters(), 1.0)
     optimizer.step()
     return loss.item()

@@ -41,9 +41,7 @@ class Grid(nn.Module):
             nn.ReLU(),
         )
         self.blocks = nn.Sequential(*(Block(a, b) for a, b in pairwise(channels)))
-        self.read = nn.Sequential(
-            nn.Conv2d(channels[-1], 32, 1), nn.ReLU(), nn.Flatten(), nn.Dropout(0.1), nn.Linear(32 * cells, DIM)
-        )
+        self.read = nn.Sequential(nn.Conv2d(channels[-1], 32, 1), nn.ReLU(), nn.Flatten(), nn.Linear(32 * cells, DIM))
         self.anywhere = nn.Linear(2 * channels[-1], DIM)  # what is seen or heard, wherever it is
 
     def forward(self, grid: Tensor) -> Tensor:
@@ -89,7 +87,7 @@ class WordTower(nn.Module):
         self.places = nn.Parameter(torch.randn(WORDS + 1, width) * 0.1)
         self.norm = nn.LayerNorm(width)
         self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(width, 4, 2 * width, dropout=0.1, batch_first=True, norm_first=True)
+            nn.TransformerEncoderLayer(width, 4, 2 * width, dropout=0.0, batch_first=True, norm_first=True)
             for _ in range(2)
         )
         self.read = nn.Sequential(nn.LayerNorm(2 * width), nn.Linear(2 * width, DIM))
