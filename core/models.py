@@ -28,7 +28,7 @@ def find_model(
             return folder
     why = "it is a path"
     if fetch and not _is_path(name):
-        found, why = _fetch(name, needs)
+        found, why = _fetch(name, needs, environ)
         if found is not None:
             return found
     wanted = needs[0] if len(needs) == 1 else f"one of {', '.join(needs)}"
@@ -72,8 +72,10 @@ def _is_path(name: str) -> bool:
     return name.startswith(("/", "./", "../", "~", ".\\")) or Path(name).is_dir()
 
 
-def _fetch(name: str, needs: Sequence[str]) -> tuple[Path | None, str]:
+def _fetch(name: str, needs: Sequence[str], environ: Mapping[str, str]) -> tuple[Path | None, str]:
     """Ask the hub; where it cannot be reached, the reason in a few words."""
+    if environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+        return None, "HF_HUB_OFFLINE is set"
     try:
         from huggingface_hub import snapshot_download
     except ImportError:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import numpy as np
 
@@ -64,15 +65,21 @@ def hash_space() -> Space:
 
 
 def space_names() -> list[str]:
-    return sorted({"hash", *(entry.name for entry in entry_points(group="hearsee.spaces"))})
+    from hearsee.core.presets import preset_names  # a preset is made of what is above
+
+    return sorted({"hash", *preset_names(), *(entry.name for entry in entry_points(group="hearsee.spaces"))})
 
 
 def load_space(name: str) -> Space:
-    """Find a space by name; no weights are read into memory until something is encoded."""
+    """Find a space by name, or by the folder that describes it; no weights are read into memory until something is encoded."""
     if name == "hash":
         return hash_space()
     for entry in entry_points(group="hearsee.spaces"):
         if entry.name == name:
             space: Space = entry.load()()
             return space
+    from hearsee.core.presets import DESCRIPTION, preset_names, preset_space
+
+    if name in preset_names() or (Path(name).expanduser() / DESCRIPTION).is_file():
+        return preset_space(name)
     raise NotFound(f"no space is named {name!r}: known are {', '.join(space_names())}")

@@ -69,7 +69,7 @@ def _loaded(backbone: Backbone, state: State) -> Any:  # noqa: ARG001 - part of 
 def backbone_tower(modality: Modality, *, model: str, pool: str | None = None, **options: Any) -> Encoder:
     if pool is not None and pool not in POOLS:
         raise BadInput(f"pool {pool!r}: use one of {', '.join(POOLS)}")
-    folder = find_model(model, ("*.safetensors",))
+    folder = find_model(model)
     if modality is Modality.IMAGE:
         from hearsee.core.encoders.transformers_vision import vision_tower
 

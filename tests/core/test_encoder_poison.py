@@ -155,17 +155,20 @@ def test_poisoned_metadata_is_refused_or_harmless(tmp_path: Path, name: str, doc
     pytest.importorskip("transformers")
     folder = clap_copy(tmp_path)
     (folder / name).write_text(document, "utf-8")
-    for modality, media in (
-        (Modality.AUDIO, Sound(np.ones((4800, 1), np.float32), 48_000)),
-        (Modality.TEXT, Words("rain")),
-    ):
-        try:
-            tower = make_tower("clap", modality, {"model": str(folder)})
-            vectors = tower.encode(find_preparation(tower.preparation)(media))
-        except HearseeError as error:
-            assert "\n" not in str(error)
-        else:
-            assert np.isfinite(vectors).all()
+    heard = Sound(np.ones((4800, 1), np.float32), 48_000)
+    for modality, media in ((Modality.AUDIO, heard), (Modality.TEXT, Words("rain"))):
+        said = what_is_said("clap", folder, modality, media)
+        assert said is None or "\n" not in said
+
+
+def what_is_said(tower_name: str, folder: Path, modality: Modality, media: Any) -> str | None:
+    """The refusal, or None where a vector was made."""
+    try:
+        tower = make_tower(tower_name, modality, {"model": str(folder)})
+        vectors = tower.encode(find_preparation(tower.preparation)(media))
+    except HearseeError as error:
+        return str(error)
+    return None if np.isfinite(vectors).all() else "not\nfinite"
 
 
 CONFIGS = (
@@ -184,10 +187,9 @@ def test_poisoned_open_clip_configurations_are_refused(tmp_path: Path, document:
     pytest.importorskip("open_clip")
     (tmp_path / "open_clip_model.safetensors").write_bytes(b"")
     (tmp_path / "open_clip_config.json").write_text(document, "utf-8")
-    with pytest.raises(HearseeError) as refused:
-        tower = make_tower("open_clip", Modality.TEXT, {"model": str(tmp_path)})
-        tower.encode(find_preparation(tower.preparation)(Words("rain")))
-    assert "\n" not in str(refused.value)
+    said = what_is_said("open_clip", tmp_path, Modality.TEXT, Words("rain"))
+    assert said
+    assert "\n" not in said
 
 
 def clap_copy(tmp_path: Path) -> Path:
