@@ -31,6 +31,7 @@ def spaces(as_json: JsonOption = False) -> None:
 def _about(name: str) -> dict[str, Any]:
     """What a space is made of, or what it lacks."""
     from hearsee.core.errors import HearseeError
+    from hearsee.core.presets import describe_spaces
     from hearsee.core.space import load_space
 
     known: dict[str, Any] = {
@@ -40,6 +41,13 @@ def _about(name: str) -> dict[str, Any]:
         "needs": NEEDS.get(name, "see what brings it"),
         "fingerprint": None,
     }
+    described = {row["name"]: row for row in describe_spaces()}
+    if name in described and name not in NEEDS:  # loading would look for weights, and fetch them
+        row = described[name]
+        towers = {modality: {"tower": tower} for modality, tower in sorted(row["towers"].items())}
+        licence = "" if row["free"] else ", not free for every use"
+        needs = f"{row['megabytes']:,} MB of weights{licence}: {row['about']}"
+        return {**known, **row, "towers": towers, "needs": needs}
     try:
         space = load_space(name)
         towers = {str(m): {"tower": t.contract.tower, "dim": t.dim} for m, t in sorted(space.towers.items())}
