@@ -101,6 +101,7 @@ async function ask() {
   const hits = at("hits");
   hits.classList.add("busy");
   hits.setAttribute("aria-busy", "true");
+  const slow = setTimeout(() => say("Searching …"), 400);
   try {
     await (asked() ? answer(asking) : browse(asking));
   } catch (error) {
@@ -109,6 +110,7 @@ async function ask() {
     at("more").hidden = true;
     say(error.message, true);
   } finally {
+    clearTimeout(slow);
     if (state.asking === asking) {
       hits.classList.remove("busy");
       hits.removeAttribute("aria-busy");
