@@ -89,12 +89,12 @@ class Gallery:
     ) -> list[list[Near]]:
         """Ask for more rows wherever the answer could still change."""
         answers: list[list[Near]] = [[] for _ in points]
-        pending = np.arange(len(points))
+        pending, rounding = np.arange(len(points)), _rounding(points)
         while len(pending):
             asking = points[pending]
             candidates = _beside([_candidates(source, asking, ask, among, n) for source, among, n in sources])
             ranked = _fold(candidates, k, one_each=self.points == self.items)
-            done = _complete(ranked, candidates.ceiling, k, _rounding(asking))
+            done = _complete(ranked, candidates.ceiling, k, rounding[pending])
             for place, near in zip(pending[done].tolist(), _lists(ranked, done), strict=True):
                 answers[place] = near
             pending = pending[~done]
@@ -147,9 +147,8 @@ def _fold(found: Candidates, k: int, one_each: bool) -> Candidates:
 
 
 def _ordered(found: Candidates, order: NDArray[np.intp]) -> Candidates:
-    scores = np.take_along_axis(found.scores, order, axis=1)
-    items, points = (np.take_along_axis(ids, order, axis=1) for ids in (found.items, found.points))
-    return Candidates(scores, items, points, found.ceiling)
+    row = np.arange(len(order))[:, None]
+    return Candidates(found.scores[row, order], found.items[row, order], found.points[row, order], found.ceiling)
 
 
 def _complete(ranked: Candidates, ceiling: NDArray[np.float32], k: int, rounding: NDArray[np.float32]) -> Bitmap:
