@@ -68,8 +68,7 @@ class AudioTower:
             )
 
     def encode(self, pieces: Sequence[Piece]) -> Vectors:
-        model, run = self.backbone.load(), self.backbone.run
-        hear = run.faster(model)
+        hear, run = self.backbone.load(), self.backbone.run
 
         def pooled(places: Sequence[int]) -> torch.Tensor:
             windows = [pieces[place].data for place in places]  # all of one length, so that none needs a mask

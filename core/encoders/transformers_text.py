@@ -57,10 +57,9 @@ class TextTower:
         return load_tokenizer(self.backbone.folder)
 
     def encode(self, pieces: Sequence[Piece]) -> Vectors:
-        model, run, device = self.backbone.load(), self.backbone.run, self.backbone.run.torch_device()
+        read, run, device = self.backbone.load(), self.backbone.run, self.backbone.run.torch_device()
         texts = [prepare_text.words_of(piece) for piece in pieces]
         tokens = self.tokenizer(texts, truncation=True, max_length=self.context)["input_ids"]
-        read = run.faster(model)
 
         def pooled(places: Sequence[int]) -> torch.Tensor:
             padded = self.tokenizer.pad({"input_ids": [tokens[p] for p in places]}, return_tensors="pt").to(device)

@@ -63,7 +63,8 @@ def _loaded(backbone: Backbone, state: State) -> Any:  # noqa: ARG001 - part of 
         raise Refused(f"transformers has no plain model of type {backbone.kind!r} ({backbone.folder})")
     spare = ("masked_spec_embed", "position_ids") if backbone.pool == "pooler" else ("masked_spec_embed", "pooler")
     model = load_model(kind[0] if isinstance(kind, tuple) else kind, backbone.folder, config, spare=spare)
-    return backbone.run.ready(model.get_encoder() if getattr(config, "is_encoder_decoder", False) else model)
+    ready = backbone.run.ready(model.get_encoder() if getattr(config, "is_encoder_decoder", False) else model)
+    return backbone.run.faster(ready)
 
 
 def backbone_tower(modality: Modality, *, model: str, pool: str | None = None, **options: Any) -> Encoder:

@@ -63,9 +63,8 @@ class VisionTower:
         return Contract(name, self.backbone.weights(), preprocessing, "the whole picture", DECODER, "float16")
 
     def encode(self, pieces: Sequence[Piece]) -> Vectors:
-        model, run = self.backbone.load(), self.backbone.run
+        see, run = self.backbone.load(), self.backbone.run
         mean, std = self.scaling
-        see = run.faster(model)
 
         def pooled(places: Sequence[int]) -> torch.Tensor:
             seen = see(pixel_values=pixels([pieces[place] for place in places], mean, std, run))
