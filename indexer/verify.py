@@ -13,6 +13,7 @@ from hearsee.core.modality import Modality
 from hearsee.core.space import Space
 from hearsee.indexer import sweep
 from hearsee.indexer.catalog import Catalog, SegmentRow, ShardRow, View
+from hearsee.indexer.catalog.words import INDEX
 from hearsee.indexer.files import check
 from hearsee.indexer.identity import CATALOG, NAME, Identity
 from hearsee.indexer.library import Library
@@ -155,6 +156,9 @@ def _repair(folder: Path, database: str | None, space: Space | None, found: _Fin
                 f"dropped {items:,} items whose vectors were lost with {', '.join(paths)}: "
                 "run `hearsee index` again to encode them"
             )
+        if any(INDEX in problem for problem in found.problems):
+            writer.catalog.reindex_words()
+            done.append(f"made the {INDEX} again from the items")
         if found.lost or found.stale:
             writer.build_shards(rebuild=found.stale)
             done.append("rebuilt the shards from the segments")

@@ -16,6 +16,7 @@ from hearsee.indexer.catalog.changes import (
 )
 from hearsee.indexer.catalog.connect import sqlite_url
 from hearsee.indexer.catalog.facts import clean_metadata, clean_text, fields_hash
+from hearsee.indexer.catalog.folding import Phrase, phrases_in, words_in
 from hearsee.indexer.catalog.rows import (
     Known,
     LibraryInfo,
@@ -40,6 +41,7 @@ __all__ = [
     "NewQuarantine",
     "NewSegment",
     "NewShard",
+    "Phrase",
     "Placed",
     "PointRows",
     "Quarantined",
@@ -49,5 +51,7 @@ __all__ = [
     "clean_metadata",
     "clean_text",
     "fields_hash",
+    "phrases_in",
     "sqlite_url",
+    "words_in",
 ]

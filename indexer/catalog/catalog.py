@@ -19,12 +19,13 @@ from hearsee.core.media.kinds import Span
 from hearsee.core.modality import Modality
 from hearsee.core.space import Space
 from hearsee.core.where import Where
-from hearsee.indexer.catalog import upgrade
+from hearsee.indexer.catalog import upgrade, words
 from hearsee.indexer.catalog.changes import Change
 from hearsee.indexer.catalog.check import problems
 from hearsee.indexer.catalog.connect import Database, connect
 from hearsee.indexer.catalog.facts import clean_text, uri_hash
 from hearsee.indexer.catalog.filters import matching
+from hearsee.indexer.catalog.folding import Phrase
 from hearsee.indexer.catalog.rows import Ids, Known, LibraryInfo, Placed, PointRows, Quarantined, SegmentRow, View
 from hearsee.indexer.catalog.tables import FORMAT, items, library, points, quarantine, segments, towers
 from hearsee.indexer.catalog.view import read_points, read_segments, read_view
@@ -200,6 +201,16 @@ class Catalog:
         """Ids of the live items that match, ascending."""
         with self._database.reading() as db:
             return np.unique(np.fromiter(db.scalars(matching(where)), np.int64))
+
+    def holding(self, phrases: Sequence[Phrase], modalities: Sequence[Modality], limit: int) -> list[Ids]:
+        """For each phrase the live items that hold it in their name, caption or text, ascending; at most `limit`."""
+        with self._database.reading() as db:
+            return words.find(db, phrases, modalities, limit)
+
+    def reindex_words(self) -> None:
+        """Make the index of words again from the items."""
+        with self._database.writing() as db:
+            words.fill(db)
 
     def groups(self) -> Iterator[tuple[str, Modality, int]]:
         """Group, modality and id of every live item that has a group, ordered by group, then id."""

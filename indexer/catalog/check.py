@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, func, select
 
+from hearsee.indexer.catalog import words
 from hearsee.indexer.catalog.connect import Database
 from hearsee.indexer.catalog.tables import items, points, segments
 
@@ -37,4 +38,4 @@ def _contradictions(db: Connection) -> list[str]:
         bare: "live items have no point and cannot be found",
     }
     counted = [(db.scalar(question) or 0, sentence) for question, sentence in sentences.items()]
-    return [f"{count:,} {sentence}" for count, sentence in counted if count]
+    return [f"{count:,} {sentence}" for count, sentence in counted if count] + words.contradictions(db)

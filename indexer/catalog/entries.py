@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from hearsee.core.errors import BadInput
 from hearsee.indexer.catalog.changes import NewFields, NewItem
 from hearsee.indexer.catalog.facts import Fact, clean_metadata, clean_text, facts_of, hash_fields, uri_hash
+from hearsee.indexer.catalog.words import words_of
 
 Row: TypeAlias = dict[str, Any]
 
@@ -18,6 +19,7 @@ Row: TypeAlias = dict[str, Any]
 class Entry:
     row: Row  # columns of items, without what the commit decides
     facts: list[Fact]
+    words: list[str]  # what the item is found by
 
     @property
     def uri_hash(self) -> str:
@@ -50,4 +52,4 @@ def _entry(given: NewItem | NewFields) -> Entry:
     }
     if isinstance(given, NewItem):
         row |= {"modality": str(given.modality), "content": given.content, "bytes": given.bytes}
-    return Entry(row, found)
+    return Entry(row, found, words_of(row))

@@ -16,8 +16,8 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "m001"  # the newest migration in migrations/versions
-REVISIONS = ("m001",)  # every one, oldest first
+REVISION = "m002"  # the newest migration in migrations/versions
+REVISIONS = ("m001", "m002")  # every one, oldest first
 FORMAT = 1
 VERSION_TABLE = "hearsee_version"
 

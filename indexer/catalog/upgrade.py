@@ -24,7 +24,7 @@ def check(database: Database, *, writable: bool) -> None:
     if not writable:
         raise Refused(
             f"catalog {database.label} was written by an older Hearsee ({found}): "
-            "run `hearsee verify` or `hearsee index` once to upgrade it"
+            "run `hearsee compact` or `hearsee index` once to upgrade it"
         )
     with database.writing() as db:
         migrate(db)
@@ -38,7 +38,7 @@ def revision(db: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def migrate(db: Connection) -> None:
+def migrate(db: Connection, to: str = "head") -> None:
     """Run every missing migration inside the connection's transaction."""
     from alembic import command
     from alembic.config import Config
@@ -49,4 +49,4 @@ def migrate(db: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
     config.attributes["connection"] = db
-    command.upgrade(config, "head")
+    command.upgrade(config, to)

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from hearsee.core.errors import Damaged, NotFound
+from hearsee.indexer.catalog import words
 from hearsee.indexer.catalog.changes import Change, Compaction, NewFields, NewItem, NewQuarantine, NewShard
 from hearsee.indexer.catalog.connect import Database
 from hearsee.indexer.catalog.entries import Entry, Row, entries_of
@@ -86,6 +87,7 @@ class Commit:
         self._db.execute(update(items).where(*gone).values(removed=self.generation))
         self._bury(ids)
         self._db.execute(delete(facts).where(among(facts.c.item_id, ids)))
+        words.forget(self._db, ids)
 
     def _bury(self, ids: Sequence[int]) -> None:
         """Tombstone the items' points."""
@@ -106,6 +108,7 @@ class Commit:
         made = {"added": self.generation, "changed": self.generation}
         self._bulk(insert(items), [{**entry.row, **made, "id": id_} for id_, entry in fresh])
         self._state(fresh)
+        words.write(self._db, [(id_, entry.row["modality"], entry.words) for id_, entry in fresh])
         self._bulk(insert(points), self._point_rows(given, ids, new_segments))
 
     def _point_rows(self, given: Sequence[NewItem], ids: Sequence[int], new_segments: Sequence[int]) -> list[Row]:
@@ -135,8 +138,13 @@ class Commit:
     def _change(self, placed: Sequence[tuple[int, Entry]]) -> None:
         """Write entries over the items that are there."""
         self._bulk(_CHANGE_ITEM, [{**entry.row, "item": id_, "changed": self.generation} for id_, entry in placed])
-        self._db.execute(delete(facts).where(self._database.among(facts.c.item_id, [id_ for id_, _ in placed])))
+        ids = [id_ for id_, _ in placed]
+        self._db.execute(delete(facts).where(self._database.among(facts.c.item_id, ids)))
         self._state(placed)
+        kinds = select(items.c.id, items.c.modality).where(self._database.among(items.c.id, ids))
+        modality = {row[0]: row[1] for row in self._db.execute(kinds)}
+        words.forget(self._db, ids)
+        words.write(self._db, [(id_, modality[id_], entry.words) for id_, entry in placed])
 
     def _state(self, placed: Sequence[tuple[int, Entry]]) -> None:
         """Insert the entries' facts, the bulk of a commit, past what SQLAlchemy does for each row."""

@@ -44,12 +44,18 @@ def schema(database: Database) -> list[tuple[Any, ...]]:
     return [tuple(" ".join(str(one).split()) for one in row) for row in rows]
 
 
+def beside_words(name: str | None, kind: str, _: object) -> bool:
+    return kind != "table" or not str(name).startswith("words")
+
+
 def test_migrations_lead_to_exactly_the_tables(database_url: str, postgres: str, tmp_path: Path) -> None:
     migrated = connect(database_url, writable=True, create=True)
     with migrated.writing() as db:
         migrate(db)
     with migrated.reading() as db:
-        context = MigrationContext.configure(db, opts={"compare_type": True, "version_table": VERSION_TABLE})
+        # The index of words is not the same on both databases, and Alembic cannot compare it: the schemas are, below.
+        opts = {"compare_type": True, "version_table": VERSION_TABLE, "include_name": beside_words}
+        context = MigrationContext.configure(db, opts=opts)
         assert compare_metadata(context, metadata) == []
         assert context.get_current_revision() == REVISION == REVISIONS[-1]
     with fresh_database(postgres) as other:
