@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from math import ceil, gcd, pi
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from hearsee.core.errors import BadMedia
+from hearsee.core.errors import BadInput, BadMedia
 from hearsee.core.media.kinds import Media, Piece, Sound, Span
 from hearsee.core.vectors import Vectors
 
@@ -51,22 +52,26 @@ def log_mel(
     return [Piece(_decibels(samples, bank, fft, stride), span) for samples, span in _windows(media, rate, window, hop)]
 
 
-def _windows(media: Media, rate: int, window: float, hop: float) -> list[tuple[Samples, Span]]:
+def _windows(media: Media, rate: int, window: float, hop: float) -> Iterator[tuple[Samples, Span]]:
+    """Each window is mixed and resampled by itself, with what its filter reads beside it: an hour needs no copy."""
     if not isinstance(media, Sound):
         raise BadMedia(f"a sound tower was given {type(media).__name__}: give it a sound")
-    # one channel at a time: the mean over an axis of two would allocate as much again
-    mono = media.samples[:, 0] if media.samples.shape[1] == 1 else media.samples.mean(axis=1, dtype=np.float32)
-    samples = resample(np.ascontiguousarray(mono, np.float32), media.rate, rate)
     length, step, least = round(window * rate), round(hop * rate), round(LEAST_SECONDS * rate)
-    found = []
-    start = 0
-    while True:
-        end = min(start + length, len(samples))
-        found.append((_filled(samples[start:end], length), Span(start / rate, end / rate, "seconds")))
+    if length < 1 or not 1 <= step <= length:
+        raise BadInput(f"windows of {window:g} s every {hop:g} s: the hop must be above zero and at most the window")
+    total = ceil(len(media.samples) * rate / media.rate)
+    start, end = 0, 0
+    while start == 0 or total - end >= max(1, least):  # what is not yet covered begins at `end`
+        end = min(start + length, total)
+        samples = resample(media.samples, media.rate, rate, start, end)
+        yield _filled(samples, length), Span(start / rate, end / rate, "seconds")
         start += step
-        # what is not yet covered begins at `end`
-        if end == len(samples) or len(samples) - end < least:
-            return found
+
+
+def _mono(samples: NDArray[np.float32]) -> Samples:
+    if samples.ndim == 1 or samples.shape[1] == 1:
+        return samples.reshape(-1)
+    return np.asarray(samples.mean(axis=1, dtype=np.float32))
 
 
 def _filled(samples: Samples, length: int) -> Samples:
@@ -76,24 +81,28 @@ def _filled(samples: Samples, length: int) -> Samples:
     return np.pad(np.tile(samples, times), (0, length - times * len(samples)))
 
 
-def resample(samples: Samples, old: int, new: int) -> Samples:
-    """Windowed-sinc resampling, equal to `torchaudio.transforms.Resample` at its defaults (Hann, 6 zero crossings)."""
-    if old == new or not len(samples):
-        return samples
+def resample(samples: NDArray[np.float32], old: int, new: int, first: int = 0, last: int | None = None) -> Samples:
+    """Mono frames `first` to `last` at the new rate, of (frames,) or (frames, channels) at the old one.
+
+    Equal to `torchaudio.transforms.Resample` at its defaults: a windowed sinc (Hann, 6 zero crossings).
+    """
     common = gcd(old, new)
     old, new = old // common, new // common
+    total = ceil(new * len(samples) / old)
+    last = total if last is None else min(last, total)
+    if old == new or last <= first:
+        return np.ascontiguousarray(_mono(samples[first:last]))
     starts, taps = _kernel(old, new)
-    wanted = ceil(new * len(samples) / old)
-    steps = ceil(wanted / new)
-    ahead = max(0, -int(starts.min()))
-    behind = max(0, (steps - 1) * old + int(starts.max()) + taps.shape[1] - len(samples))
-    padded = np.pad(samples, (ahead, behind))
+    step, steps = first // new, ceil(last / new) - first // new  # a step: `old` frames in, `new` frames out
+    lowest = int(starts.min())
+    begin, end = step * old + lowest, (step + steps - 1) * old + int(starts.max()) + taps.shape[1]
+    part = np.pad(_mono(samples[max(0, begin) : end]), (max(0, -begin), max(0, end - len(samples))))
     out = np.empty((steps, new), np.float32)
-    stride = padded.strides[0]
+    stride = part.strides[0]
     for phase in range(new):  # every new-th frame is the same sum over frames `old` apart
-        view = as_strided(padded[ahead + starts[phase] :], (steps, taps.shape[1]), (old * stride, stride))
+        view = as_strided(part[starts[phase] - lowest :], (steps, taps.shape[1]), (old * stride, stride))
         out[:, phase] = view @ taps[phase]
-    return out.reshape(-1)[:wanted]
+    return out.reshape(-1)[first - step * new : last - step * new]
 
 
 @lru_cache(maxsize=16)

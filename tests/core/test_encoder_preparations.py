@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,15 @@ def test_resampling_is_torchaudios(old: int, new: int) -> None:
     np.testing.assert_allclose(resample(samples, old, new), wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize(("old", "new"), [(44100, 48000), (48000, 16000), (8000, 48000)])
+def test_a_part_is_resampled_as_in_the_whole(old: int, new: int) -> None:
+    (samples,) = checkpoints.sounds(1, old, 1.003)
+    whole = resample(samples, old, new)
+    cuts = [0, 1, new // 3, new // 3 + 7, new, len(whole)]
+    parts = [resample(samples, old, new, first, last) for first, last in pairwise(cuts)]
+    np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-6)
+
+
 def test_an_odd_rate_costs_no_giant_kernel() -> None:
     at = np.arange(44_101) / 44_101
     heard = resample(np.sin(2 * np.pi * 440 * at).astype(np.float32), 44_101, 48_000)
@@ -59,6 +70,13 @@ def test_overlapping_windows_stop_at_the_end() -> None:
     prepare = find_preparation(f'{NAME}?{{"rate": 100, "window": 2, "hop": 1}}')
     spans = [piece.span for piece in prepare(Sound(np.ones((400, 1), np.float32), 100))]
     assert [(s.start, s.end) for s in spans if s] == [(0, 2), (1, 3), (2, 4)]
+
+
+def test_windows_that_never_end_are_refused() -> None:
+    for window, hop in ((1, 0), (0, 0), (1, 2)):
+        prepare = find_preparation(f'{NAME}?{{"rate": 100, "window": {window}, "hop": {hop}}}')
+        with pytest.raises(BadInput, match="the hop must be above zero"):
+            prepare(Sound(np.ones((300, 1), np.float32), 100))
 
 
 def test_a_rest_of_a_hair_is_no_window() -> None:
