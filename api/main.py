@@ -13,6 +13,7 @@ from hearsee.api.commands import (
     align,
     compact,
     demo,
+    duplicates,
     evaluate,
     index,
     listing,
@@ -44,6 +45,7 @@ app.command("stats")(stats.stats)
 app.command("verify")(verify.verify)
 app.command("compact")(compact.compact)
 app.command("eval")(evaluate.evaluate)
+app.command("duplicates")(duplicates.duplicates)
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("toybox")(toybox_command.toybox)
