@@ -21,7 +21,8 @@ from hearsee.toybox.towers import prepare
 from hearsee.toybox.words import caption
 from hearsee.toybox.write import scene_of, stream
 
-BLOCK = 32  # groups of a batch that are like each other
+EASY = (1, 2, 3, 4)  # columns of the attributes that are learned first: count, size, side, distance
+BLOCK = 64  # groups of a batch that are like each other
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 CHUNK = 250  # groups a worker makes at a time
 PICTURE_SHAPE = (prepare.PICTURE_SIDE, prepare.PICTURE_SIDE, 3)
@@ -99,12 +100,12 @@ def misspelt(text: str, rng: np.random.Generator) -> str:
 def rounds(lessons: Lessons, size: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
     """One epoch: every group once, in batches of equal size made of blocks that are alike; the few left over wait.
 
-    A block's groups agree, mostly, in three attributes drawn for it, so that the others must tell them apart: among
-    random groups the easy attributes would do, and the towers would learn to tell things last.
+    Among random groups, count, side, size and distance tell nearly all apart and the towers would learn things and
+    colours last. So three blocks in four agree in those and differ in thing and colour; the fourth agrees in thing.
     """
     blocks = []
-    for part in np.array_split(rng.permutation(len(lessons)), 8):
-        shared = rng.choice(lessons.attributes.shape[1], 3, replace=False)
+    for number, part in enumerate(np.array_split(rng.permutation(len(lessons)), 4)):
+        shared = EASY if number else (0, *rng.choice(EASY, 2, replace=False))
         part = part[np.lexsort(lessons.attributes[part][:, shared].T)]
         blocks += [part[at : at + BLOCK] for at in range(0, len(part) - BLOCK + 1, BLOCK)]
     order = np.concatenate([blocks[at] for at in rng.permutation(len(blocks))])
