@@ -21,7 +21,9 @@ from hearsee.toybox.towers import prepare
 from hearsee.toybox.words import caption
 from hearsee.toybox.write import scene_of, stream
 
-EASY = (1, 2, 3, 4)  # columns of the attributes that are learned first: count, size, side, distance
+THING, COUNT, SIZE, SIDE, DISTANCE, COLOUR = range(6)  # columns of the attributes
+# What the groups of a block agree in, most of all in the last one; one set for each quarter of an epoch.
+AGREED = [(SIDE, DISTANCE, THING), (SIZE, SIDE, DISTANCE, COUNT), (SIDE, DISTANCE, COUNT, COLOUR), (SIDE, SIZE, COLOUR)]
 BLOCK = 64  # groups of a batch that are like each other
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 CHUNK = 250  # groups a worker makes at a time
@@ -100,12 +102,11 @@ def misspelt(text: str, rng: np.random.Generator) -> str:
 def rounds(lessons: Lessons, size: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
     """One epoch: every group once, in batches of equal size made of blocks that are alike; the few left over wait.
 
-    Among random groups, count, side, size and distance tell nearly all apart and the towers would learn things and
-    colours last. So three blocks in four agree in those and differ in thing and colour; the fourth agrees in thing.
+    Among random groups, count, side and distance tell nearly all apart, and the towers would learn things and colours
+    last: so most blocks agree in what is easy, and some also in what is left, so that each in turn must be told apart.
     """
     blocks = []
-    for number, part in enumerate(np.array_split(rng.permutation(len(lessons)), 4)):
-        shared = EASY if number else (0, *rng.choice(EASY, 2, replace=False))
+    for part, shared in zip(np.array_split(rng.permutation(len(lessons)), len(AGREED)), AGREED, strict=True):
         part = part[np.lexsort(lessons.attributes[part][:, shared].T)]
         blocks += [part[at : at + BLOCK] for at in range(0, len(part) - BLOCK + 1, BLOCK)]
     order = np.concatenate([blocks[at] for at in rng.permutation(len(blocks))])
