@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import permutations
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from zlib import crc32
 
 import numpy as np
@@ -17,8 +17,10 @@ from hearsee.search.evaluate.metrics import estimates
 from hearsee.search.evaluate.ranks import NONE, ItemPoints, first_ranks
 from hearsee.search.evaluate.relevance import Classes, by_group, by_keys, labels_of
 from hearsee.search.evaluate.report import Direction, Report
-from hearsee.search.searcher import Searcher
 from hearsee.search.stored import live_points
+
+if TYPE_CHECKING:  # the searcher stands on parts of this package
+    from hearsee.search.searcher import Searcher
 
 RelevantBy: TypeAlias = Sequence[str] | Mapping[str, Sequence[str]]
 Progress: TypeAlias = Callable[[str, int, int], None]  # direction, queries done, queries in all
@@ -42,7 +44,7 @@ def evaluate(
     Every live item of the answering modality is a candidate, except the one that asks. `limit` asks with that many
     items a direction, drawn by the seed.
     """
-    library = library.library if isinstance(library, Searcher) else library
+    library = library if isinstance(library, Library) else library.library
     cuts = _cuts(k)
     if limit is not None and limit < 1:
         raise BadInput(f"limit is {limit}: ask with at least one item a direction")
