@@ -99,6 +99,7 @@ class LibraryMachine(RuleBasedStateMachine):
     @invariant()
     def every_item_is_there(self) -> None:
         assert sum(part.items for part in self.library.snapshot().parts.values()) == len(self.held)
+        self.agree(len(URIS), set(self.held), None)
 
     def agree(self, k: int, among: set[str], allowed: Ids | None) -> None:
         parts = self.library.snapshot().parts

@@ -76,6 +76,15 @@ def test_the_delta_need_not_be_read_twice(writer: Writer, library: Library) -> N
     assert library.snapshot().parts[IMAGE].nearest(QUERIES, 10) == first
 
 
+def test_what_is_left_of_a_segment_in_memory_keeps_its_own_vectors(writer: Writer, library: Library) -> None:
+    library.snapshot()
+    for gone in (["file:///0"], ["file:///7", "file:///9"], ["file:///29"]):
+        writer.remove(gone)
+        with Library.open(writer.folder) as fresh:
+            expected = fresh.snapshot().parts[IMAGE].nearest(QUERIES, 30)
+        assert library.snapshot().parts[IMAGE].nearest(QUERIES, 30) == expected
+
+
 @pytest.mark.parametrize("which", ["path", "rows_path"])
 def test_a_damaged_shard_is_rebuilt_in_memory_and_said(
     writer: Writer, library: Library, which: str, caplog: pytest.LogCaptureFixture
