@@ -105,8 +105,11 @@ class Writer:
         with self._whole():
             return compact(self.folder, self.catalog, self.space, self._apply, round_points)
 
-    def build_shards(self, rebuild: Collection[Modality] = ()) -> None:
-        """Make the shards of every modality whose segments changed, and of those in `rebuild`, in one commit."""
+    def build_shards(self, rebuild: Collection[Modality] = ()) -> int | None:
+        """Make the shards of every modality whose segments changed, and of those in `rebuild`, in one commit.
+
+        The new generation; none where all shards were up to date.
+        """
         view = self.catalog.view()
         new, old = [], []
         modalities = {segment.modality for segment in view.segments} | {shard.modality for shard in view.shards}
@@ -121,9 +124,10 @@ class Writer:
                 parts = stretches(mine, ids, self.catalog.points_of(ids))
                 new.append(write_shard(self.folder, self.space, modality, parts, ids))
             old += [path for shard in served for path in (shard.path, shard.rows_path)]
-        if new:
-            with self._whole():
-                self._apply(Change(shards=new), old)
+        if not new:
+            return None
+        with self._whole():
+            return self._apply(Change(shards=new), old)
 
     def drop(self, segment_ids: Sequence[int]) -> int:
         """Give up segments and every item that has a point in them; how many items that were."""

@@ -57,10 +57,7 @@ def index(
             shown.update(task, completed=done, total=total)
 
         report = ingest(writer, opened, writer.space, settings, on_commit=acknowledged, progress=go_on)
-        writer.build_shards()
-        if writer.catalog.generation() != report.generation:
-            report.generation = writer.catalog.generation()
-            acknowledged(Commit(report.generation, 0))
+        shown.update(task, total=shown.tasks[task].completed)
     if as_json:
         print_json(totals(report, str(settings.library)))
     else:

@@ -119,7 +119,6 @@ def _fill(folder: Path, space: Space, settings: Settings, progress: Progress) ->
             settings,
             progress=lambda done, _total, _stages: progress("Indexing", done, total),
         )
-        writer.build_shards()
     return report.as_json()
 
 

@@ -92,10 +92,17 @@ class Committer:
                 del self._failed[uri]
         self._seen, self._rejected, self._partial = Marks(), Marks(), False
 
+    def build_shards(self) -> None:
+        """Shards for all that was committed, by this run or by one that was killed before it came to them."""
+        generation = self._writer.build_shards()
+        if generation is not None:
+            self._acknowledge(Commit(generation, 0))
+
     def _write(self, batch: Batch) -> None:
-        if not (batch.items or batch.quarantine or batch.unquarantine):
-            return
-        commit = self._writer.commit(batch)
+        if batch.items or batch.quarantine or batch.unquarantine:
+            self._acknowledge(self._writer.commit(batch))
+
+    def _acknowledge(self, commit: Commit) -> None:
         self.report.generation = commit.generation
         self.report.stages["committed"] += commit.items
         if self._on_commit is not None:

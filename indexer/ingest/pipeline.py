@@ -43,6 +43,7 @@ def ingest(
     An item belongs to the last source that listed it. What a source listed once and lists no more is removed, but
     only after a scan that saw everything: an empty source is an error, and one that breaks off removes nothing.
     Every source is opened before anything is changed. Killed at any moment, the next run goes on from the last commit.
+    Shards are built at the end, in a commit without items; until then what is new is found without them.
     """
     if space.fingerprint != writer.space.fingerprint:
         raise ValueError("the writer was opened with another space")
@@ -58,6 +59,7 @@ def ingest(
         total = None if None in counts else sum(count or 0 for count in counts)
         run = _Run(reader, Planner(writer, decoders, settings.limits), encoding, committer, total, progress)
         run.to_the_end(len(opened))
+        committer.build_shards()
     finally:
         reader.close()
         decoders.close()
