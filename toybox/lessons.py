@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
-from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ THING, COUNT, SIZE, SIDE, DISTANCE, COLOUR = range(6)  # columns of the attribut
 AGREED = [(SIDE, DISTANCE, THING), (SIZE, SIDE, DISTANCE, COUNT), (SIDE, DISTANCE, COUNT, COLOUR), (SIDE, SIZE, COLOUR)]
 BLOCK = 64  # groups of a batch that are like each other
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-CHUNK = 250  # groups a worker makes at a time
+CHUNK = 1000  # groups that a process makes
 PICTURE_SHAPE = (prepare.PICTURE_SIDE, prepare.PICTURE_SIDE, 3)
 SOUND_SHAPE = (2, prepare.MELS, prepare.STEPS)
 SHIFT_PIXELS, SHIFT_STEPS = 3, 5  # at most, when distorted
@@ -53,10 +54,10 @@ def make_lessons(
     """Draws, plays and prepares the groups in worker processes, into two memory maps in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     _maps(folder, groups, "w+")  # makes both files, at their full size
-    chunks = [(folder, seed, split, start, min(start + CHUNK, groups), groups) for start in range(0, groups, CHUNK)]
     done = 0
-    with _pool(workers) as pool:
-        for made in pool.imap_unordered(_make_chunk, chunks):
+    with ThreadPoolExecutor(workers) as threads:
+        starts = range(0, groups, CHUNK)
+        for made in threads.map(lambda start: _in_a_process(folder, seed, split, start, groups), starts):
             done += made
             progress(done, groups)
     return open_lessons(folder, seed, split, groups)
@@ -138,19 +139,13 @@ def distorted_sounds(sounds: NDArray[np.float16], rng: np.random.Generator) -> N
     return (moved + 0.1 * rng.standard_normal(moved.shape, np.float32)).astype(np.float16)
 
 
-def _pool(workers: int) -> Pool:
-    """Processes with one thread each: left alone, every one would multiply matrices on all cores and get in the way."""
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, "1"))  # read when a worker imports numpy
-    try:
-        # Spawned, not forked: the parent may already hold torch and its threads.
-        return multiprocessing.get_context("spawn").Pool(workers)
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+def _in_a_process(folder: Path, seed: int, split: str, start: int, groups: int) -> int:
+    """One chunk, made by a process of its own; how many groups that were."""
+    # One thread each: left alone, every process would multiply matrices on all cores and get in the others' way.
+    environment = {**os.environ, **dict.fromkeys(THREADS, "1")}
+    command = [sys.executable, "-P", "-m", "hearsee.toybox.lessons", str(folder), str(seed), split]
+    subprocess.run([*command, str(start), str(groups)], env=environment, check=True)
+    return min(CHUNK, groups - start)
 
 
 def _maps(folder: Path, groups: int, mode: Any) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
@@ -159,13 +154,15 @@ def _maps(folder: Path, groups: int, mode: Any) -> tuple[NDArray[np.uint8], NDAr
     return pictures, sounds
 
 
-def _make_chunk(chunk: tuple[Path, int, str, int, int, int]) -> int:
-    folder, seed, split, start, end, groups = chunk
+def _make_chunk(folder: Path, seed: int, split: str, start: int, groups: int) -> None:
     pictures, sounds = _maps(folder, groups, "r+")
-    for index in range(start, end):
+    for index in range(start, min(start + CHUNK, groups)):
         scene = scene_of(seed, split, index)
         drawn = Picture(np.asarray(picture(scene, stream(seed, split, index, "picture"))))
         played = Sound(sound(scene, stream(seed, split, index, "sound")), RATE)
         pictures[index] = prepare.picture(drawn)[0].data
         sounds[index] = prepare.sound(played)[0].data
-    return end - start
+
+
+if __name__ == "__main__":
+    _make_chunk(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))

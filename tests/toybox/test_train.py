@@ -55,9 +55,9 @@ def test_too_few_groups_for_a_batch_are_named(tmp_path: Path) -> None:
 
 def test_lessons_are_the_same_however_they_are_shared_out(tmp_path: Path) -> None:
     seen: list[int] = []
-    lessons = make_lessons(tmp_path, 4, "train", 260, 2, lambda done, _: seen.append(done))
-    assert seen[-1] == 260
-    for index in (0, 251):
+    lessons = make_lessons(tmp_path, 4, "train", 1010, 2, lambda done, _: seen.append(done))
+    assert seen == [1000, 1010]
+    for index in (0, 1001):
         one = group(4, "train", index)
         assert lessons.scenes[index] == one.scene
         np.testing.assert_array_equal(lessons.pictures[index], prepare.picture(Picture(one.picture))[0].data)
