@@ -7,9 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hearsee.core.errors import BadInput
 from hearsee.core.vectors import Vectors
-from hearsee.search.query import brief
 
 POOL = 50  # candidates at least; five for each hit asked for
 
@@ -41,13 +39,6 @@ def likeness(points: Vectors, kinds: Sequence[str]) -> NDArray[np.float64]:
     names = np.asarray(kinds)
     alike[names[:, None] != names[None, :]] = 0.0
     return alike
-
-
-def checked(diversity: float) -> float:
-    number = float(diversity) if isinstance(diversity, int | float) and abs(diversity) < 2 else np.nan
-    if isinstance(diversity, bool) or not 0 <= number <= 1:
-        raise BadInput(f"diverse is {brief(diversity)}: it must be from 0 (as they come) to 1 (all different)")
-    return number
 
 
 def _stretched(relevance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hearsee.core.errors import BadInput
 from hearsee.core.item import Item
 from hearsee.core.modality import Modality
 from hearsee.core.vectors import Vectors
 from hearsee.indexer.library import Library
 from hearsee.search.evaluate.ranks import ItemPoints
-from hearsee.search.query import brief
+from hearsee.search.finishing import LIKENESS
+from hearsee.search.finishing import likeness as checked
 from hearsee.search.stored import live_points
 
-LIKENESS = 0.98  # cosine from which two items are called near-duplicates
 ROWS, COLUMNS = 1024, 4096  # of one block of cosines: 16 MiB, whatever the size of the library
 Progress = Callable[[int, int], None]  # items compared, items in all
 
@@ -50,7 +49,7 @@ def duplicates(
     progress: Progress = lambda *_: None,
 ) -> Iterator[Twins]:
     """Groups of near-duplicates, the largest first in each modality; an item's vector is the mean of its points."""
-    least = checked(likeness)
+    least = least_of(checked(likeness))
     snapshot = library.snapshot()
     stored = {m: ItemPoints.of(*live_points(snapshot, m)) for m in wanted or tuple(Modality)}
     total, done = sum(len(one.items) for one in stored.values()), 0
@@ -92,16 +91,11 @@ def folded(points: Vectors, kinds: Sequence[str], contents: Sequence[str], liken
     for at in range(len(points)):
         if free[at]:
             free[at] = False
-            kept[at] = np.flatnonzero(alike[at] & free).tolist()
+            group = np.append(np.flatnonzero(alike[at] & free), at)
+            same = np.isin(bytes_, bytes_[group]) & (names == names[at])  # copies of what is near go with it
+            kept[at] = np.flatnonzero((alike[at] | same) & free).tolist()
             free[kept[at]] = False
     return kept
-
-
-def checked(likeness: float) -> float:
-    number = float(likeness) if isinstance(likeness, int | float) and abs(likeness) < 2 else np.nan
-    if isinstance(likeness, bool) or not 0 < number <= 1:
-        raise BadInput(f"likeness is {brief(likeness)}: it is a cosine, above 0 and at most 1, such as {LIKENESS}")
-    return least_of(number)
 
 
 def least_of(likeness: float) -> float:

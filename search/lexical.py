@@ -32,7 +32,7 @@ def worded(
     allowed: Ids | None = None,
     left_out: frozenset[int] = frozenset(),
 ) -> Wording:
-    """Rank the items that hold the texts' words. counts: items of each modality. allowed: what a filter lets through."""
+    """Rank the items that hold the texts' words. counts: items of each modality; allowed: by a filter."""
     phrases = list(dict.fromkeys(phrase for text in texts for phrase in phrases_in(text)))
     found = catalog.holding(phrases, tuple(counts), COMMON + 1)
     kept = [(phrase, ids) for phrase, ids in zip(phrases, found, strict=True) if 0 < len(ids) <= COMMON]

@@ -22,14 +22,14 @@ def vectors_of(snapshot: Snapshot, modality: Modality, item_id: int) -> Vectors:
 
 
 def live_points(
-    snapshot: Snapshot, modality: Modality, item_id: int | None = None
+    snapshot: Snapshot, modality: Modality, item_id: int | NDArray[np.int64] | None = None
 ) -> tuple[NDArray[np.int64], Vectors]:
-    """The points of one item, or of all: who owns each row, and the rows, (points, dim)."""
+    """The points of one item, of some, or of all: who owns each row, and the rows, (points, dim)."""
     gallery = snapshot.parts.get(modality)
     owners, points = [np.empty(0, np.int64)], [np.empty((0, gallery.dim if gallery else 0), np.float32)]
     for source in gallery.sources if gallery is not None else ():
         chosen = np.ones(len(source.item_ids), np.bool_) if source.alive is None else source.alive
-        rows = np.flatnonzero(chosen if item_id is None else chosen & (source.item_ids == item_id))
+        rows = np.flatnonzero(chosen if item_id is None else chosen & np.isin(source.item_ids, item_id))
         owners.append(source.item_ids[rows])
         points.append(source.shard.take(rows))
     return np.concatenate(owners), np.concatenate(points)

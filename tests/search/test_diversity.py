@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from hearsee.core.errors import BadInput
 from hearsee.core.vectors import unit
-from hearsee.search.diversity import checked, diverse, likeness
+from hearsee.search.diversity import diverse, likeness
+from hearsee.search.finishing import diversity as checked
 
 
 def test_by_hand() -> None:

@@ -19,6 +19,7 @@ from hearsee.indexer.library import Library
 from hearsee.indexer.writer import Writer
 from hearsee.search import duplicates as module
 from hearsee.search.duplicates import duplicates, folded, twins_among
+from hearsee.search.finishing import likeness as checked
 from tests.search.shelf import Thing, directions
 
 IMAGE, AUDIO, TEXT = Modality
@@ -94,4 +95,4 @@ def test_folding_keeps_the_best_of_each_group() -> None:
 @pytest.mark.parametrize("bad", [0, -1, 1.01, float("nan"), True])
 def test_what_is_no_cosine_is_refused(bad: float) -> None:
     with pytest.raises(BadInput, match="it is a cosine"):
-        module.checked(bad)
+        checked(bad)
