@@ -59,7 +59,8 @@ def first_ranks(asking: Vectors, answering: Vectors, right: NDArray[np.bool_]) -
     """The rank, from 1, of each query's first right answer; wrong answers with an equal score go first."""
     cosines = asking @ answering.T  # (queries, answers)
     best = np.where(right, cosines, -np.inf).max(axis=1, keepdims=True)
-    return 1 + (~right & (cosines >= best)).sum(axis=1)
+    ranks: NDArray[np.int64] = 1 + (~right & (cosines >= best)).sum(axis=1)
+    return ranks
 
 
 def _figure(hits: NDArray[np.bool_]) -> Figure:

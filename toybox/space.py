@@ -11,4 +11,5 @@ from hearsee.toybox.towers.encoders import DIM, WEIGHTS, ToyboxTower
 
 def toybox_space(weights: Path = WEIGHTS) -> Space:
     """The space of the weights that ship with the package, or of others trained by `hearsee align toybox`."""
-    return Space("toybox", DIM, {modality: ToyboxTower(modality, weights) for modality in Modality})
+    towers = {modality: ToyboxTower(modality, weights) for modality in Modality}
+    return Space("toybox", DIM, towers, fusion=weights)

@@ -112,6 +112,9 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
 def _put(folder: Path, path: str, content: bytes) -> str:
     """Writes the file and returns its path inside the folder."""
     target = folder / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content)
+    try:
+        target.write_bytes(content)
+    except FileNotFoundError:  # the first of its folder
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
     return path

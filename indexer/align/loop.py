@@ -122,7 +122,7 @@ def _step(
     loss = contrastive(copies, batch.keys, temperature())
     loss.backward()  # type: ignore[no-untyped-call]
     used = [modality for modality in rows if copies[modality].grad is not None]
-    list(threads.map(lambda modality: rows[modality].backward(copies[modality].grad), used))
+    list(threads.map(lambda modality: torch.autograd.backward(rows[modality], copies[modality].grad), used))
     torch.nn.utils.clip_grad_norm_(towers.parameters(), 1.0)
     optimizer.step()
     return loss.item()

@@ -120,4 +120,12 @@ def new_tower(modality: Modality) -> nn.Module:
 
 def new_towers() -> nn.ModuleDict:
     """Untrained towers, one for each modality, under the modality's name."""
-    return nn.ModuleDict({str(modality): new_tower(modality) for modality in Modality})
+    return nn.ModuleDict({str(modality): channels_last(new_tower(modality)) for modality in Modality})
+
+
+def channels_last(tower: nn.Module) -> nn.Module:
+    """The same tower with its weights laid out as processors like them."""
+    for weight in tower.parameters():
+        if weight.ndim == 4:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+    return tower

@@ -10,7 +10,7 @@ from torch import nn
 
 from hearsee.core.errors import Damaged, NotFound
 from hearsee.core.modality import Modality
-from hearsee.toybox.towers.models import new_tower
+from hearsee.toybox.towers.models import channels_last, new_tower
 
 
 def save_towers(towers: nn.ModuleDict, folder: Path) -> None:
@@ -33,7 +33,7 @@ def load_tower(path: Path, modality: Modality) -> nn.Module:
         tower.load_state_dict({name: value.float() for name, value in load_file(path).items()})
     except Exception as error:
         raise Damaged(f"{path} does not hold the toybox {modality} tower: {error}") from error
-    return tower.eval().to(memory_format=torch.channels_last)
+    return channels_last(tower).eval()
 
 
 def _learned(name: str, value: torch.Tensor) -> bool:
