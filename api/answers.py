@@ -45,12 +45,16 @@ def item_row(item: Item) -> dict[str, Any]:
 
 
 def hit_row(hit: Hit) -> dict[str, Any]:
-    return {"rank": hit.rank, "score": float(hit.score), "item": item_row(hit.item), "span": plain(hit.span)}
+    row = {"rank": hit.rank, "score": float(hit.score), "chance": hit.chance, "item": item_row(hit.item)}
+    return row | {"span": plain(hit.span), "explanation": plain(hit.explanation)}
 
 
 def answer_row(answer: Answer) -> dict[str, Any]:
     return {
         "hits": [hit_row(hit) for hit in answer.hits],
+        "nothing_close": answer.nothing_close,
+        "calibration": plain(answer.calibration),
+        "skipped": list(answer.skipped),
         "generation": answer.generation,
         "timings": plain(answer.timings),
         "plan": plain(answer.plan),

@@ -11,6 +11,7 @@ import typer
 
 from hearsee.api.commands import (
     align,
+    calibrate,
     compact,
     demo,
     duplicates,
@@ -46,6 +47,7 @@ app.command("verify")(verify.verify)
 app.command("compact")(compact.compact)
 app.command("eval")(evaluate.evaluate)
 app.command("duplicates")(duplicates.duplicates)
+app.command("calibrate")(calibrate.calibrate)
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("toybox")(toybox_command.toybox)

@@ -8,7 +8,11 @@ from typing import Any
 
 from hearsee.core.item import Item
 from hearsee.core.media.kinds import Span
+from hearsee.search.calibration.chance import Standing
+from hearsee.search.explain import Explanation
 from hearsee.search.plan import Plan
+
+NOT_CALIBRATED = Standing(False, False, "not calibrated: asked with vectors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,8 @@ class Hit:
     score: float  # cosine of the item's best point with what was asked
     item: Item
     span: Span | None = None
+    chance: float | None = None  # of being relevant; none: not calibrated
+    explanation: Explanation | None = None  # where one was asked for
 
     @property
     def metadata(self) -> Mapping[str, Any]:
@@ -31,3 +37,7 @@ class Answer:
     plan: Plan
     timings: Mapping[str, float]  # milliseconds: encode_ms, filter_ms, search_ms, fetch_ms, total_ms
     generation: int  # of the library that answered
+    calibration: Standing = NOT_CALIBRATED
+    nothing_close: bool | None = None  # none: not calibrated, so nobody can tell
+    skipped: tuple[str, ...] = ()  # parts that could not be read and were left out, each with its reason
+    token: str | None = None  # of the encoded query, where it was to be kept

@@ -32,6 +32,13 @@ class Part:
     weight: float = 1.0
     negative: bool = False  # steer away from it
 
+    @property
+    def name(self) -> str:
+        """What an explanation calls it."""
+        shown = self.value if isinstance(self.value, str | int | Path) else None
+        named = self.kind if shown is None else f"{self.kind} {brief(str(shown) if isinstance(shown, Path) else shown)}"
+        return f"without {named}" if self.negative else named
+
 
 @dataclass(frozen=True)
 class Query:
@@ -39,6 +46,12 @@ class Query:
     wanted: tuple[Modality, ...] | None = None  # none: pictures and sounds where the library has them, else texts
     where: Where | None = None
     k: int = 10
+    min_chance: float | None = None  # hits with less are left out
+    explain: bool = False
+    keep: bool = False  # the encoded parts, under a token
+    token: str | None = None  # of parts that were encoded before; then there are none here
+    weights: Mapping[str, float] | None = None  # for the parts behind the token
+    skip_bad_parts: bool = False  # go on without a part that cannot be read
 
 
 def ask(
@@ -53,9 +66,27 @@ def ask(
     where: Mapping[str, Any] | Where | None = None,
     k: int = 10,
     max_k: int = 10_000,
+    min_chance: float | None = None,
+    explain: bool = False,
+    keep: bool = False,
+    token: str | None = None,
+    skip_bad_parts: bool = False,
 ) -> Query:
     """Check a question and give it its shape; nothing is read or encoded yet."""
-    given = {"text": text, "image": image, "audio": audio, "like": like}
+    given: dict[Kind, Any] = {"text": text, "image": image, "audio": audio, "like": like}
+    if token is None:
+        parts, scale = _parts(given, without, weights), None
+    elif without is not None or any(value is not None for value in given.values()):
+        raise BadInput("the query has both a token and parts: send one or the other")
+    else:
+        parts, scale = (), None if weights is None else _weights(weights, {*KINDS, WITHOUT})
+    return Query(
+        parts, wanted_modalities(wanted), parsed(where), hits_wanted(k, max_k), _chance(min_chance),
+        explain, keep, token, scale, skip_bad_parts,
+    )  # fmt: skip
+
+
+def _parts(given: Mapping[Kind, Any], without: Any, weights: Mapping[str, float] | None) -> tuple[Part, ...]:
     positive = [(kind, value) for kind in KINDS for value in _each(kind, given[kind])]
     negative = [(kind, value) for kind, values in _without(without).items() for value in _each(kind, values)]
     if not positive:
@@ -66,7 +97,7 @@ def ask(
     scale = _weights(weights, {kind for kind, _ in positive} | ({WITHOUT} if negative else set()))
     parts = [Part(kind, value, scale.get(kind, 1.0)) for kind, value in positive]
     parts += [Part(kind, value, scale.get(WITHOUT, 1.0), negative=True) for kind, value in negative]
-    return Query(tuple(parts), wanted_modalities(wanted), parsed(where), hits_wanted(k, max_k))
+    return tuple(parts)
 
 
 def wanted_modalities(wanted: str | Sequence[str] | None) -> tuple[Modality, ...] | None:
@@ -147,6 +178,15 @@ def _weights(weights: Mapping[str, float] | None, asked: set[str]) -> dict[str, 
             raise BadInput(f"weight of {name} is {brief(weight)}: {rule}; {hint}")
         checked[name] = number
     return checked
+
+
+def _chance(chance: float | None) -> float | None:
+    if chance is None:
+        return None
+    number = _number(chance)
+    if not 0 <= number <= 1:
+        raise BadInput(f"min_chance is {brief(chance)}: it must be a number from 0 to 1")
+    return number
 
 
 def _number(weight: object) -> float:

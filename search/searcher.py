@@ -12,7 +12,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from hearsee.core.errors import BadInput, NotFound
+from hearsee.core.errors import BadInput, BadMedia, NotFound
 from hearsee.core.item import Item
 from hearsee.core.modality import Modality
 from hearsee.core.settings import Settings
@@ -22,11 +22,14 @@ from hearsee.core.where import All, OneOf, Where
 from hearsee.indexer.library import Library
 from hearsee.indexer.snapshot import Snapshot
 from hearsee.search.answer import Answer, Hit
+from hearsee.search.calibration.chance import Chances, Scale, by_chance
 from hearsee.search.fusion import EncodedPart, Fusion, MeanFusion
+from hearsee.search.judged import Rank, with_chances, with_reasons
 from hearsee.search.parts import PartEncoder, mean_direction
 from hearsee.search.plan import Plan, plan
-from hearsee.search.query import Part, Query, ask, brief, hits_wanted, parsed, wanted_modalities
+from hearsee.search.query import WITHOUT, Part, Query, ask, brief, hits_wanted, parsed, wanted_modalities
 from hearsee.search.stored import count, vectors_of
+from hearsee.search.tokens import EncodedQuery, Tokens
 
 Place: TypeAlias = tuple[float, int, int]  # score, item id, point id
 SPARE = 64  # places beyond k on the last try, for those that vanish meanwhile
@@ -40,7 +43,7 @@ class Found:
     hits: list[list[Hit]]
     plan: Plan
     timings: dict[str, float]
-    generation: int
+    snapshot: Snapshot
 
 
 class Searcher:
@@ -51,6 +54,8 @@ class Searcher:
         self.fusion: Fusion = fusion or MeanFusion()
         self.settings = settings or Settings()
         self._parts = PartEncoder(library.space, self.settings.limits)
+        self._chances = Chances(library)
+        self._tokens = Tokens()
 
     @property
     def space(self) -> Space:
@@ -77,34 +82,75 @@ class Searcher:
         wanted: str | Sequence[str] | None = None,
         where: Mapping[str, Any] | Where | None = None,
         k: int = 10,
+        min_chance: float | None = None,
+        explain: bool = False,
+        keep: bool = False,
+        token: str | None = None,
+        skip_bad_parts: bool = False,
     ) -> Answer:
         """Ask with any mix of words, pictures, sounds and items; each part may be one or a list.
 
         text: words. image, audio: a path, the bytes of a file, a PIL image, or (samples, rate). like: an item's id or
         URI. weights: by part, `{"image": 2}`, with "without" for what is steered away from. without: words, or a
-        mapping with the same parts. wanted: modalities of the hits. where: a filter on metadata.
+        mapping with the same parts. wanted: modalities of the hits. where: a filter on metadata. min_chance: leave
+        out hits with a smaller chance of being relevant. explain: say what each part did for each hit. keep: give a
+        token, with which (instead of parts) the same query is asked again with other weights. skip_bad_parts: go on
+        without parts that cannot be read.
         """
         return self.answer(
             ask(
                 text=text, image=image, audio=audio, like=like, weights=weights, without=without,
-                wanted=wanted, where=where, k=k, max_k=self.settings.max_k,
+                wanted=wanted, where=where, k=k, max_k=self.settings.max_k, min_chance=min_chance, explain=explain,
+                keep=keep, token=token, skip_bad_parts=skip_bad_parts,
             )
         )  # fmt: skip
 
     def answer(self, query: Query) -> Answer:
         started = perf_counter()
         snapshot = self.library.snapshot()
-        parts, likes = self._encode(query.parts, snapshot)
+        if query.token is not None:
+            asked = self._tokens.query(query.token).weighed(query.weights)
+        else:
+            asked = self._encode(query.parts, snapshot, query.skip_bad_parts)
         wanted = query.wanted or default_wanted(snapshot)
-        targets = {modality: self.fusion.fuse(parts, modality)[None, :] for modality in wanted}
+        targets = {modality: self.fusion.fuse(asked.parts, modality)[None, :] for modality in wanted}
         encoded = perf_counter()
-        found = self._find(snapshot, targets, query.where, query.k, likes)
+        scales = self._chances.scales(snapshot, asked.parts, targets, self.fusion)
+        if query.min_chance is not None and scales.by_modality is None:
+            raise BadInput(f"min_chance needs chances, and this query has none: {scales.standing.words}")
+        judged = perf_counter()
+        found = self._find(snapshot, targets, query.where, query.k, asked.likes, [scales.by_modality])
+        hits, close = with_chances(found.hits[0], scales.by_modality, query.min_chance)
+        if query.explain:
+            hits = with_reasons(
+                hits, asked, targets, self.fusion, found.snapshot, self._ranking(asked, query, found.snapshot)
+            )
         timings = {
             "encode_ms": (encoded - started) * 1e3,
+            "chance_ms": (judged - encoded) * 1e3,
             **found.timings,
             "total_ms": (perf_counter() - started) * 1e3,
         }
-        return Answer(found.hits[0], found.plan, timings, found.generation)
+        return Answer(
+            hits, found.plan, timings, found.snapshot.generation, scales.standing,
+            None if close is None else not close, asked.skipped,
+            query.token or (self._tokens.keep(asked) if query.keep else None),
+        )  # fmt: skip
+
+    def _ranking(self, asked: EncodedQuery, query: Query, snapshot: Snapshot) -> Rank:
+        """How queries made of some of these parts are ranked: as the whole one was."""
+
+        def rank(targets: Mapping[Modality, Vectors], made_of: Sequence[Sequence[int]], k: int) -> list[list[Place]]:
+            scales = [
+                self._chances.scales(
+                    snapshot, [asked.parts[at] for at in places],
+                    {modality: rows[row : row + 1] for modality, rows in targets.items()}, self.fusion,
+                ).by_modality
+                for row, places in enumerate(made_of)
+            ]  # fmt: skip
+            return _merged(snapshot, targets, k, self._allowed(query.where, targets), asked.likes, scales)
+
+        return rank
 
     def nearest(
         self,
@@ -124,20 +170,36 @@ class Searcher:
         targets = dict.fromkeys(modalities or default_wanted(snapshot), rows)
         return self._find(snapshot, targets, parsed(where), k, frozenset()).hits
 
-    def _encode(self, parts: Sequence[Part], snapshot: Snapshot) -> tuple[list[EncodedPart], frozenset[int]]:
-        """The parts as vectors, and the ids of the items among them, which are not their own answer."""
-        fresh = [part for part in parts if part.kind != "like"]
-        vectors = iter(self._parts.encode(fresh))
-        encoded: list[EncodedPart] = []
-        likes: set[int] = set()
-        for part in parts:
-            if part.kind == "like":
-                modality, item_id, vector = self._liked(part.value, snapshot)
-                likes.add(item_id)
-            else:
-                modality, vector = Modality(part.kind), next(vectors)
-            encoded.append(EncodedPart(modality, part.weight, part.negative, vector))
-        return encoded, frozenset(likes)
+    def _encode(self, parts: Sequence[Part], snapshot: Snapshot, skip_bad: bool) -> EncodedQuery:
+        """The parts as vectors; one that cannot be read ends the query, or is left out and named."""
+        skipped: list[str] = []
+        if skip_bad:
+            found = []
+            for part in parts:
+                try:
+                    found.append((part, self._vectors([part], snapshot)[0]))
+                except (BadMedia, NotFound) as error:
+                    skipped.append(str(error))
+            if all(part.negative for part, _ in found):
+                raise BadMedia(f"no part of the query could be read: {'; '.join(skipped)}")
+        else:
+            found = list(zip(parts, self._vectors(parts, snapshot), strict=True))
+        return EncodedQuery(
+            tuple(EncodedPart(modality, part.weight, part.negative, vector) for part, (modality, _, vector) in found),
+            tuple(WITHOUT if part.negative else part.kind for part, _ in found),
+            tuple(part.name for part, _ in found),
+            frozenset(item_id for _, (_, item_id, _) in found if item_id is not None),
+            tuple(skipped),
+            tuple(part.value for part, _ in found if part.kind == "text" and not part.negative),
+        )
+
+    def _vectors(self, parts: Sequence[Part], snapshot: Snapshot) -> list[tuple[Modality, int | None, Vectors]]:
+        """Each part's modality and vector, and its id where it is an item, which is not its own answer."""
+        fresh = iter(self._parts.encode([part for part in parts if part.kind != "like"]))
+        return [
+            self._liked(part.value, snapshot) if part.kind == "like" else (Modality(part.kind), None, next(fresh))
+            for part in parts
+        ]
 
     def _liked(self, name: int | str, snapshot: Snapshot) -> tuple[Modality, int, Vectors]:
         """An item's own vectors: nothing is read or encoded again."""
@@ -167,6 +229,7 @@ class Searcher:
         where: Where | None,
         k: int,
         left_out: frozenset[int],
+        scales: Sequence[Mapping[Modality, Scale] | None] = (),
     ) -> Found:
         """Search each wanted modality, merge, and fetch the items; ask again where the library changed meanwhile."""
         started = perf_counter()
@@ -176,7 +239,7 @@ class Searcher:
         for turn in range(SNAPSHOTS_TRIED):
             begun = perf_counter()
             last = turn == SNAPSHOTS_TRIED - 1
-            places = _merged(snapshot, targets, k + (SPARE if last else 0), allowed, left_out)
+            places = _merged(snapshot, targets, k + (SPARE if last else 0), allowed, left_out, scales)
             searched = perf_counter()
             hits, whole = self._fetch(places, k)
             searching, fetching = searching + searched - begun, fetching + perf_counter() - searched
@@ -189,7 +252,7 @@ class Searcher:
         timings = {"filter_ms": (filtered - started) * 1e3, "search_ms": searching * 1e3, "fetch_ms": fetching * 1e3}
         counts = {modality: count(snapshot, modality) for modality in targets}
         how = plan(counts, None if allowed is None else len(allowed), len(left_out))
-        return Found(hits, how, timings, snapshot.generation)
+        return Found(hits, how, timings, snapshot)
 
     def _allowed(self, where: Where | None, targets: Mapping[Modality, Vectors]) -> NDArray[np.int64] | None:
         """Ids of the items that may be answered with, asked of the catalog, so that no hit is lost to the filter."""
@@ -234,18 +297,23 @@ def _merged(
     k: int,
     allowed: NDArray[np.int64] | None,
     left_out: frozenset[int],
+    scales: Sequence[Mapping[Modality, Scale] | None] = (),
 ) -> list[list[Place]]:
-    """The best places over all wanted modalities for each query, ties by item id."""
+    """The best places over all wanted modalities for each query: by chance where it has scales, else by cosine."""
     rows = len(next(iter(targets.values())))
-    merged: list[list[Place]] = [[] for _ in range(rows)]
+    found: list[dict[Modality, list[Place]]] = [{} for _ in range(rows)]
     for modality, vectors in targets.items():
         gallery = snapshot.parts.get(modality)
         if gallery is not None:
-            for places, more in zip(merged, gallery.nearest(vectors, k + len(left_out), allowed), strict=True):
-                places.extend(more)
-    if left_out:
-        merged = [[place for place in places if place[1] not in left_out] for places in merged]
-    if len(targets) > 1:
-        for places in merged:
-            places.sort(key=lambda place: (-place[0], place[1]))
-    return [places[:k] for places in merged]
+            for mine, near in zip(found, gallery.nearest(vectors, k + len(left_out), allowed), strict=True):
+                mine[modality] = [place for place in near if place[1] not in left_out] if left_out else near
+    return [_one_list(mine, scales[row] if scales else None)[:k] for row, mine in enumerate(found)]
+
+
+def _one_list(found: Mapping[Modality, list[Place]], scales: Mapping[Modality, Scale] | None) -> list[Place]:
+    """Equal scores, and equal chances with equal cosines, go by item id."""
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if scales is not None:
+        return by_chance(found, scales)
+    return sorted((place for near in found.values() for place in near), key=lambda place: (-place[0], place[1]))

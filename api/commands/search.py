@@ -19,7 +19,10 @@ from hearsee.api.options import (
 from hearsee.api.terminal import console, print_json, table, visible
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from hearsee.search import Answer, Hit
+    from hearsee.search.explain import Explanation
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="[WORDS]…", help="What to look for.", show_default=False)]
 Image = Annotated[list[str] | None, typer.Option("--image", metavar="FILE", help="A picture to look for; may repeat.")]
@@ -32,6 +35,12 @@ Weight = Annotated[
 ]
 Want = Annotated[str | None, typer.Option("--want", metavar="KINDS", help="Kinds of hits: image,audio,text.")]
 Where = Annotated[str | None, typer.Option("--where", metavar="JSON", help='A filter: \'{"colour": "red"}\'.')]
+Least = Annotated[
+    float | None,
+    typer.Option("--min-chance", metavar="P", help="Leave out hits less likely to be right: 0.5.", show_default=False),
+]
+Explain = Annotated[bool, typer.Option("--explain", help="Say what each part of the query did for each hit.")]
+Skip = Annotated[bool, typer.Option("--skip-bad-parts", help="Go on without parts that cannot be read, and name them.")]
 Count = Annotated[int, typer.Option("-k", help="How many hits.")]
 
 
@@ -45,6 +54,9 @@ def search(
     want: Want = None,
     where: Where = None,
     k: Count = 10,
+    min_chance: Least = None,
+    explain: Explain = False,
+    skip_bad_parts: Skip = False,
     library: LibraryOption = None,
     database: DatabaseOption = None,
     as_json: JsonOption = False,
@@ -65,6 +77,9 @@ def search(
             wanted=wanted,
             where=document,
             k=k,
+            min_chance=min_chance,
+            explain=explain,
+            skip_bad_parts=skip_bad_parts,
         )
     show_answer(answer, as_json=as_json)
 
@@ -76,21 +91,43 @@ def show_answer(answer: Answer, *, as_json: bool = False) -> None:
         print_json(answer_row(answer))
         return
     out = console()
+    for reason in answer.skipped:
+        out.print(f"Left out: {visible(reason)}", style="yellow")
     if not answer.hits:
-        out.print(f"Nothing to show: {answer.plan.words}.")
+        out.print(f"{'Nothing close' if answer.nothing_close else 'Nothing to show'}: {answer.plan.words}.")
         return
-    columns = ("#", "score", "id", "what", "item", "about", "where")
-    out.print(table("", columns, (_row(hit) for hit in answer.hits), right=(0, 1, 2)))
-    out.print(f"{answer.plan.words}; {answer.timings['total_ms']:.0f} ms", style="dim")
+    if answer.nothing_close:
+        out.print("Nothing close to that. The nearest all the same:", style="bold")
+    chances = answer.calibration.calibrated
+    columns = ("#", *(["chance"] if chances else []), "score", "id", "what", "item", "about", "where")
+    rows = (_row(hit, chances=chances) for hit in answer.hits)
+    out.print(table("", columns, rows, right=range(4 if chances else 3)))
+    for hit in answer.hits:
+        if hit.explanation is not None:
+            out.print(_reasons(hit, hit.explanation))
+    out.print(f"{answer.plan.words}; {answer.calibration.words}; {answer.timings['total_ms']:.0f} ms", style="dim")
 
 
-def _row(hit: Hit) -> tuple[str, ...]:
+def _reasons(hit: Hit, explanation: Explanation) -> Table:
+    """What each part did for one hit."""
+    rows = []
+    for part in explanation.parts:
+        rank = f"beyond {explanation.beyond}" if part.rank_without is None else str(part.rank_without)
+        alone = all(other is part or other.negative for other in explanation.parts) and not part.negative
+        shares = f"{part.attention:.2f}", f"{part.cosine:.3f}", f"{part.share:+.3f}"
+        rows.append((part.part, *shares, "nothing left to ask" if alone else rank))
+    columns = ("part", "attention", "cosine", "share of score", "rank without it")
+    return table(f"#{hit.rank}, {hit.score:.3f}", columns, rows, right=(1, 2, 3, 4))
+
+
+def _row(hit: Hit, *, chances: bool) -> tuple[str, ...]:
     about = ", ".join(f"{key} {value}" for key, value in hit.item.metadata.items())
     span = hit.span
     part = "" if span is None else f"{span.start:.1f}–{span.end:.1f} s"
     if span is not None and span.unit == "characters":
         part = f"characters {span.start:.0f}–{span.end:.0f}"
     return (
-        str(hit.rank), f"{hit.score:.3f}", str(hit.item.id), hit.item.modality.value,
+        str(hit.rank), *([] if not chances else ["" if hit.chance is None else f"{hit.chance:.0%}"]),
+        f"{hit.score:.3f}", str(hit.item.id), hit.item.modality.value,
         name_of(hit.item), visible(about, 120), part,
     )  # fmt: skip

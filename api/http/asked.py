@@ -18,7 +18,7 @@ MAX_FILES = 8
 MAX_FIELDS = 64
 MAX_JSON_BYTES = 2**20
 _MEDIA = ("image", "audio")
-_AS_JSON = ("weights", "where", "k")
+_AS_JSON = ("weights", "where", "k", "min_chance", "explain", "keep", "skip_bad_parts")
 _LISTS = ("text", "like", "without")
 
 
@@ -43,7 +43,7 @@ async def read_question(request: Request) -> Asked:
 
 
 async def _from_form(form: FormData) -> Asked:
-    """Fields like those of the JSON; `weights`, `where` and `k` are JSON, `wanted` is a list with commas."""
+    """Fields like those of the JSON; all but words and names are JSON, `wanted` is a list with commas."""
     media: dict[str, list[bytes]] = {name: [] for name in _MEDIA}
     fields: dict[str, Any] = {}
     for name, value in form.multi_items():

@@ -41,6 +41,9 @@ _FORM = {
         "weights": {"type": "string", "contentMediaType": "application/json"},
         "where": {"type": "string", "contentMediaType": "application/json"},
         "k": {"type": "integer", "default": 10},
+        "min_chance": {"type": "number"},
+        "token": {"type": "string"},
+        **{name: {"type": "boolean", "default": False} for name in ("explain", "keep", "skip_bad_parts")},
     },
 }
 _BODY = {
@@ -73,6 +76,11 @@ def _answer(searcher: Searcher, asked: Asked) -> AnswerOut:
         wanted=query.wanted,
         where=query.where,
         k=query.k,
+        min_chance=query.min_chance,
+        explain=query.explain,
+        keep=query.keep,
+        token=query.token,
+        skip_bad_parts=query.skip_bad_parts,
     )
     return AnswerOut.of(answer)
 

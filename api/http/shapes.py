@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hearsee.core.item import Item
 from hearsee.core.modality import Modality
 from hearsee.search import Answer, Hit
+from hearsee.search.explain import Explanation
 
 MAX_WORDS = 16  # texts, pictures, sounds or items in one query: each is encoded
 
@@ -25,6 +27,11 @@ class QueryIn(BaseModel):
     wanted: list[str] | None = None
     where: dict[str, Any] | None = None
     k: int = Field(default=10, strict=True)
+    min_chance: float | None = None
+    explain: bool = False
+    skip_bad_parts: bool = False
+    keep: bool = False  # answer with a token of the encoded query
+    token: str | None = Field(default=None, max_length=100)  # instead of parts: the query that was kept
 
 
 class ItemOut(BaseModel):
@@ -59,20 +66,59 @@ class SpanOut(BaseModel):
     unit: str
 
 
+class PartOut(BaseModel):
+    part: str
+    modality: Modality
+    negative: bool
+    attention: float
+    cosine: float
+    share: float  # of the score; all shares add up to it
+    rank_without: int | None  # none: beyond the ranks looked through, or nothing is left to ask
+
+
+class ExplanationOut(BaseModel):
+    parts: list[PartOut]
+    beyond: int
+
+    @classmethod
+    def of(cls, explanation: Explanation) -> ExplanationOut:
+        return cls(parts=[PartOut(**asdict(part)) for part in explanation.parts], beyond=explanation.beyond)
+
+
+class CalibrationOut(BaseModel):
+    calibrated: bool
+    stale: bool
+    words: str
+
+
 class HitOut(BaseModel):
     rank: int
     score: float
+    chance: float | None  # of being relevant; none: not calibrated
     item: ItemOut
     span: SpanOut | None
+    explanation: ExplanationOut | None
 
     @classmethod
     def of(cls, hit: Hit) -> HitOut:
         span = None if hit.span is None else SpanOut(start=hit.span.start, end=hit.span.end, unit=hit.span.unit)
-        return cls(rank=hit.rank, score=hit.score, item=ItemOut.of(hit.item), span=span)
+        explanation = None if hit.explanation is None else ExplanationOut.of(hit.explanation)
+        return cls(
+            rank=hit.rank,
+            score=hit.score,
+            chance=hit.chance,
+            item=ItemOut.of(hit.item),
+            span=span,
+            explanation=explanation,
+        )
 
 
 class AnswerOut(BaseModel):
     hits: list[HitOut]
+    nothing_close: bool | None  # none: not calibrated, so nobody can tell
+    calibration: CalibrationOut
+    skipped: list[str]  # parts that could not be read, each with its reason
+    token: str | None
     generation: int
     timings: dict[str, float]
     plan: Any
@@ -82,7 +128,16 @@ class AnswerOut(BaseModel):
         from hearsee.api.answers import plain
 
         hits = [HitOut.of(hit) for hit in answer.hits]
-        return cls(hits=hits, generation=answer.generation, timings=plain(answer.timings), plan=plain(answer.plan))
+        return cls(
+            hits=hits,
+            nothing_close=answer.nothing_close,
+            calibration=CalibrationOut(**asdict(answer.calibration)),
+            skipped=list(answer.skipped),
+            token=answer.token,
+            generation=answer.generation,
+            timings=plain(answer.timings),
+            plan=plain(answer.plan),
+        )
 
 
 class ItemsOut(BaseModel):

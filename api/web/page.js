@@ -120,12 +120,13 @@ async function ask() {
 
 async function answer(asking) {
   const began = performance.now();
-  const { hits } = await fetched("/v1/search", { method: "POST", body: question(), signal: asking.signal });
+  const { hits, nothing_close: nothingClose } = await fetched("/v1/search", { method: "POST", body: question(), signal: asking.signal });
   const took = Math.max(1, Math.round(performance.now() - began));
   at("hits").replaceChildren(...hits.map(card));
   at("more").hidden = hits.length < state.k || state.k >= MOST;
   document.title = `${at("words").value.trim() || "Search"} – Hearsee`;
-  if (hits.length) say(`${many(hits.length, "hit")} in ${took} ms, nearest first`);
+  if (hits.length && nothingClose) say(`Nothing close to that. The nearest all the same, in ${took} ms`);
+  else if (hits.length) say(`${many(hits.length, "hit")} in ${took} ms, nearest first`);
   else say("Nothing here is of that kind. Ask for other kinds, or index more with hearsee index FOLDER.");
 }
 
@@ -195,11 +196,11 @@ function moreLike(item) {
 
 const title = (item) => item.caption || (item.modality === "text" ? item.text : "") || "";
 
-function card({ item, score, span }) {
+function card({ item, score, span, chance }) {
   const about = make("div", "about");
   if (item.modality !== "text" && item.caption) about.append(make("p", "caption", item.caption));
   if (!item.caption && !Object.keys(item.metadata).length) about.append(make("p", "where", fileName(item.uri)));
-  about.append(facts(item.metadata), foot(item, score, span));
+  about.append(facts(item.metadata), foot(item, score, span, chance));
   const made = make("li", `card ${item.modality}`, shown(item, span), about);
   Object.assign(made.dataset, { id: item.id, uri: item.uri });
   return made;
@@ -235,11 +236,12 @@ function facts(metadata) {
   return list;
 }
 
-function foot(item, score, span) {
+function foot(item, score, span, chance) {
   const line = make("div", "foot");
   if (score !== undefined) {
-    const number = make("span", "score", score.toFixed(2));
-    number.title = `cosine ${score.toFixed(4)}: 1 is the same direction`;
+    const calibrated = chance !== null && chance !== undefined;
+    const number = make("span", "score", calibrated ? `${Math.round(100 * chance)} %` : score.toFixed(2));
+    number.title = `${calibrated ? "the chance of being right; " : ""}cosine ${score.toFixed(4)}: 1 is the same direction`;
     line.append(number);
   }
   if (span) line.append(make("span", "", span.unit === "seconds" ? `${span.start.toFixed(1)}–${span.end.toFixed(1)} s` : `characters ${span.start}–${span.end}`));

@@ -1,0 +1,109 @@
+"""`hearsee calibrate`: learn what the library's cosines are worth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, parse_names, settings_from
+from hearsee.api.terminal import console, print_json, table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hearsee.search.calibration.pair import PairCalibration
+    from hearsee.search.calibration.stored import Calibration
+
+
+def calibrate(
+    relevant_by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--relevant-by",
+            metavar="KEYS",
+            help="Right is what has equal metadata: thing,count, or text->image=thing,colour; may repeat. Else groups.",
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", help="At most this many questions a pair.")] = 2000,
+    seed: Annotated[int, typer.Option("--seed", help="Of the questions drawn and of the folds.")] = 0,
+    library: LibraryOption = None,
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit the chance that a hit is relevant, for every pair of kinds, and keep it in the library."""
+    settings, keys = settings_from(library, database), _keys(relevant_by or [])
+    from hearsee.api.bars import bars
+    from hearsee.api.writing import open_writer
+    from hearsee.core.errors import BadInput
+    from hearsee.search import open_library
+    from hearsee.search.calibration.fit import calibrate as fit
+    from hearsee.search.calibration.stored import save_calibration
+
+    if seed < 0:
+        raise BadInput(f"--seed is {seed}: it must be 0 or more")
+    # The writer first: nothing may be committed between what is measured and what is kept.
+    with (
+        open_writer(settings) as writer,
+        open_library(settings.library, settings.database, settings=settings) as opened,
+        bars("questions", quiet=as_json) as shown,
+    ):
+        tasks = {}
+
+        def go_on(pair: str, done: int, total: int) -> None:
+            if pair not in tasks:
+                tasks[pair] = shown.add_task(pair, total=total)
+            shown.update(tasks[pair], completed=done)
+
+        found = fit(opened, relevant_by=keys, limit=limit, seed=seed, progress=go_on)
+        save_calibration(writer, found)
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        show(found)
+
+
+def show(found: Calibration) -> None:
+    out = console()
+    columns = ("pair", "questions", "error", "best hit's", "floor", "lost", "told", "by", "right is")
+    rows = [(name, *_cells(pair), f"the same {found.relevant_by[name]}") for name, pair in found.pairs.items()]
+    out.print(table("Calibrated", columns, rows, right=range(1, 7)))
+    out.print(table("Of hits given such a chance, this share was right", ("pair", *TENTHS), _reliability(found.pairs)))
+    out.print(f"{found.population[0].upper()}{found.population[1:]}.", style="dim")
+    out.print(
+        "error: expected calibration error on held-out questions, over all hits and over best hits; floor: below it "
+        "the answer is `nothing close`; lost and told: shares of answerable and of unanswerable questions told so.",
+        style="dim",
+    )
+
+
+TENTHS = tuple(f"{low}-{low + 10} %" for low in range(0, 100, 10))
+
+
+def _cells(pair: PairCalibration) -> tuple[str, ...]:
+    return (
+        f"{pair.questions:,}", f"{pair.error:.3f}", f"{pair.first_error:.3f}", f"{pair.floor_chance:.3f}",
+        f"{pair.lost:.3f}", f"{pair.told:.3f}", pair.method,
+    )  # fmt: skip
+
+
+def _reliability(pairs: Mapping[str, PairCalibration]) -> list[list[str]]:
+    rows = []
+    for name, pair in pairs.items():
+        shares = {round(one.low * 10): f"{one.true:.0%}" for one in pair.table}
+        rows.append([name, *(shares.get(tenth, "") for tenth in range(10))])
+    return rows
+
+
+def _keys(given: Sequence[str]) -> list[str] | dict[str, list[str]] | None:
+    """One list for all directions, or one for each that is named."""
+    from hearsee.core.errors import BadInput
+
+    if not given:
+        return None
+    by = [(direction.strip(), parse_names(names)) for direction, _, names in (one.rpartition("=") for one in given)]
+    if all(direction for direction, _ in by):
+        return {direction: names or [] for direction, names in by}
+    if len(by) > 1:
+        raise BadInput("--relevant-by is given several times: name a direction in each, like text->image=thing,colour")
+    return by[0][1]

@@ -1,0 +1,173 @@
+"""Chances for the hits of one query: a straight line from cosine to evidence, then the pair's curve."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from hearsee.core.modality import Modality
+from hearsee.core.vectors import Vectors
+from hearsee.indexer.gallery import Near
+from hearsee.indexer.library import Library
+from hearsee.indexer.snapshot import Snapshot
+from hearsee.search.calibration.evidence import Background, background
+from hearsee.search.calibration.pair import PairCalibration
+from hearsee.search.calibration.stored import NAME, Calibration, read_calibration
+from hearsee.search.fusion import EncodedPart, Fusion
+from hearsee.search.stored import count
+
+GROWN = 0.1  # share by which a modality may grow or shrink before its chances are called stale
+
+Stamp: TypeAlias = tuple[int, int, int]  # inode, size, nanoseconds
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From this query's cosines with one modality to chances; rising, so it never reorders them."""
+
+    pair: PairCalibration
+    slope: float
+    offset: float
+
+    def evidence(self, score: float) -> float:
+        return self.slope * score + self.offset
+
+    def chances(self, scores: Sequence[float]) -> list[float]:
+        found: list[float] = self.pair.curve(self.slope * np.asarray(scores, np.float64) + self.offset).tolist()
+        return found
+
+    def close(self, score: float) -> bool:
+        return self.evidence(score) >= self.pair.floor
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whether an answer's chances can be trusted, in one sentence."""
+
+    calibrated: bool
+    stale: bool
+    words: str
+
+
+@dataclass(frozen=True)
+class Scales:
+    """All scales of a query, or none where one of its pairs was never calibrated."""
+
+    by_modality: Mapping[Modality, Scale] | None
+    standing: Standing
+
+
+class Chances:
+    """Reads the library's calibration, again whenever it was written, and knows each generation's background."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._held: tuple[Stamp | None, Calibration | None] = (None, None)
+        self._backgrounds: tuple[int, dict[Modality, Background | None]] = (-1, {})
+        self._lock = threading.Lock()
+
+    def scales(self, snapshot: Snapshot, parts: Sequence[EncodedPart], targets: Mapping[Modality, Vectors],
+               fusion: Fusion) -> Scales:  # fmt: skip
+        """What the cosines of this query's one target for each modality mean."""
+        calibration, asker = self.calibration(), asker_of(parts)
+        wanted = [modality for modality in targets if count(snapshot, modality)]
+        reason = _unfit(calibration, self._library, asker, wanted, fusion)
+        if reason or calibration is None:
+            return Scales(None, Standing(False, False, f"not calibrated: {reason}"))
+        made = {}
+        for modality in wanted:
+            pair, known = calibration.pairs[f"{asker}->{modality}"], self.background(snapshot, modality)
+            if known is not None:
+                mean, spread = known.level(targets[modality][:1])
+                made[modality] = Scale(pair, *pair.evidence.line(float(mean[0]), float(spread[0])))
+        return Scales(made, _standing(calibration, snapshot, parts, wanted))
+
+    def calibration(self) -> Calibration | None:
+        path = self._library.folder / NAME
+        stamp = _stamp(path)
+        held = self._held
+        if held[0] != stamp:
+            held = self._held = (stamp, read_calibration(self._library.folder) if stamp else None)
+        return held[1]
+
+    def background(self, snapshot: Snapshot, modality: Modality) -> Background | None:
+        with self._lock:
+            generation, known = self._backgrounds
+            if generation != snapshot.generation:
+                known = {}
+                self._backgrounds = (snapshot.generation, known)
+            if modality not in known:
+                known[modality] = background(snapshot, modality)
+            return known[modality]
+
+
+def asker_of(parts: Sequence[EncodedPart]) -> str:
+    """The modality that asks, or the mix of them: what is steered away from does not count."""
+    asking = {part.modality for part in parts if not part.negative}
+    return "+".join(modality for modality in Modality if modality in asking)
+
+
+def fusion_name(fusion: Fusion) -> str:
+    """What tells one fusion from another: its kind, and what was chosen for each mix."""
+    choices = getattr(fusion, "choices", None)
+    digest = "" if choices is None else f" {blake2b(repr(choices).encode(), digest_size=8).hexdigest()}"
+    return type(fusion).__name__ + digest
+
+
+def by_chance(found: Mapping[Modality, Sequence[Near]], scales: Mapping[Modality, Scale]) -> list[Near]:
+    """One list of several modalities: by chance, then by cosine where a curve is flat, then by item id."""
+    ranked = []
+    for modality, places in found.items():
+        chances = scales[modality].chances([place[0] for place in places]) if places else []
+        ranked += [((-chance, -place[0], place[1]), place) for chance, place in zip(chances, places, strict=True)]
+    ranked.sort(key=lambda pair: pair[0])
+    return [place for _, place in ranked]
+
+
+def _unfit(
+    calibration: Calibration | None, library: Library, asker: str, wanted: Sequence[Modality], fusion: Fusion
+) -> str | None:
+    if calibration is None:
+        return "run `hearsee calibrate` on a library with groups"
+    if calibration.space_fingerprint != library.space.fingerprint:
+        return "the calibration was made for another space; run `hearsee calibrate` again"
+    if calibration.library_id != library.info.library_id:
+        return "the calibration was made for another library; run `hearsee calibrate` again"
+    missing = [f"{asker}->{modality}" for modality in wanted if f"{asker}->{modality}" not in calibration.pairs]
+    if missing:
+        return f"there was too little to fit {' and '.join(missing)} on"
+    if "+" in asker and calibration.fusion != fusion_name(fusion):
+        return "mixes are fused in another way since; run `hearsee calibrate` again"
+    return None
+
+
+def _standing(
+    calibration: Calibration, snapshot: Snapshot, parts: Sequence[EncodedPart], wanted: Sequence[Modality]
+) -> Standing:
+    words = f"calibrated at generation {calibration.generation}"
+    moved = []
+    for modality in wanted:
+        before, now = calibration.items.get(modality, 0), count(snapshot, modality)
+        if abs(now - before) > GROWN * max(before, 1):
+            moved.append(f"{before:,} {modality} items then, {now:,} now")
+    if moved:
+        return Standing(True, True, f"{words}, with {' and '.join(moved)}: run `hearsee calibrate` again")
+    uneven = len({part.weight for part in parts}) > 1
+    repeated = len(parts) > len({part.modality for part in parts})
+    if uneven or repeated or any(part.negative for part in parts):
+        words += ", on one part of each modality, equally weighed: chances of this query are rough"
+    return Standing(True, False, words)
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

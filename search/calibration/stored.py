@@ -1,0 +1,89 @@
+"""`calibration.json`: what a library's cosines are worth, as the last `hearsee calibrate` found it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hearsee.indexer.files import publish
+from hearsee.search.calibration.curves import Curve
+from hearsee.search.calibration.evidence import Evidence
+from hearsee.search.calibration.pair import POPULATION, PairCalibration
+from hearsee.search.calibration.reliability import Bin
+
+if TYPE_CHECKING:  # who only searches needs no writer
+    from hearsee.indexer.writer import Writer
+
+NAME = "calibration.json"
+FORMAT = 1
+MOST_BYTES = 4 << 20  # some sixty kilobytes are usual
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    space_fingerprint: str
+    library_id: str
+    generation: int  # that it was fitted on
+    items: Mapping[str, int]  # live ones of each modality then
+    relevant_by: Mapping[str, str]  # pair -> "group", "pairs", or the metadata keys
+    fusion: str  # how the parts of mixes were fused
+    pairs: Mapping[str, PairCalibration]  # "text->image", "image+text->audio", …
+    seed: int
+    population: str = POPULATION
+    format: int = FORMAT
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def raw(self) -> bytes:
+        return (json.dumps(self.as_dict(), sort_keys=True, allow_nan=False) + "\n").encode()
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Calibration:
+        """What `raw` wrote; ValueError for anything else."""
+        try:
+            document = json.loads(raw)
+            pairs = {name: _pair(one) for name, one in document.pop("pairs").items()}
+            made = cls(**document, pairs=pairs)
+        except (TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ValueError(f"not a calibration: {error}") from None
+        if made.format != FORMAT:
+            raise ValueError(f"format {made.format}, not {FORMAT}")
+        if made.raw != raw:  # written by this program only, so any other byte is damage
+            raise ValueError("its bytes were changed")
+        return made
+
+
+def save_calibration(writer: Writer, calibration: Calibration) -> None:
+    """Put it into the library, whole or not at all, under the lock that the writer holds."""
+    publish(writer.folder, NAME, lambda sink: sink.write(calibration.raw))
+
+
+def read_calibration(folder: Path) -> Calibration | None:
+    """The library's calibration; what cannot be read is as good as none, and the log says so."""
+    path = folder / NAME
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+        if len(raw) > MOST_BYTES:
+            raise ValueError(f"more than {MOST_BYTES:,} bytes")
+        return Calibration.parse(raw)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        log.warning("%s cannot be read (%s): run `hearsee calibrate` again", path, error)
+        return None
+
+
+def _pair(document: dict[str, Any]) -> PairCalibration:
+    curve = Curve(**{name: tuple(values) for name, values in document.pop("curve").items()})
+    evidence = Evidence(**document.pop("evidence"))
+    table = tuple(Bin(**one) for one in document.pop("table"))
+    return PairCalibration(**document, evidence=evidence, curve=curve, table=table)

@@ -1,0 +1,59 @@
+"""Hits with what can be said about them: their chances, and why they are where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from hearsee.core.modality import Modality
+from hearsee.core.vectors import Vectors
+from hearsee.indexer.gallery import Near
+from hearsee.indexer.snapshot import Snapshot
+from hearsee.search.answer import Hit
+from hearsee.search.calibration.chance import Scale
+from hearsee.search.explain import LOOKED_THROUGH, blend_of, explain, leave_one_out
+from hearsee.search.fusion import Fusion
+from hearsee.search.stored import vectors_of
+from hearsee.search.tokens import EncodedQuery
+
+Rank = Callable[[Mapping[Modality, Vectors], Sequence[Sequence[int]], int], list[list[Near]]]
+"""Targets of several queries, the parts that each is made of, and how many: the places of each."""
+
+
+def with_chances(
+    hits: Sequence[Hit], scales: Mapping[Modality, Scale] | None, least: float | None = None
+) -> tuple[list[Hit], bool | None]:
+    """Each hit with its chance, less those below `least`; and whether any of them is close, none where nobody knows."""
+    if scales is None:
+        return list(hits), None
+    judged = [replace(hit, chance=scales[hit.item.modality].chances([hit.score])[0]) for hit in hits]
+    if least is not None:
+        kept = [hit for hit in judged if hit.chance is not None and hit.chance >= least]
+        return [replace(hit, rank=rank) for rank, hit in enumerate(kept, 1)], bool(kept)
+    return judged, any(scales[hit.item.modality].close(hit.score) for hit in judged)
+
+
+def with_reasons(
+    hits: Sequence[Hit],
+    asked: EncodedQuery,
+    targets: Mapping[Modality, Vectors],
+    fusion: Fusion,
+    snapshot: Snapshot,
+    rank: Rank,
+) -> list[Hit]:
+    """Each hit with what every part did for it; the query is asked again without each of its parts."""
+    looked = max(LOOKED_THROUGH, 5 * len(hits))
+    places, fewer = leave_one_out(asked.parts, tuple(targets), fusion)
+    lists = (
+        rank(fewer, [[at for at in range(len(asked.parts)) if at != out] for out in places], looked) if places else []
+    )
+    ranks = {out: {near[1]: at for at, near in enumerate(one, 1)} for out, one in zip(places, lists, strict=True)}
+    blends = {modality: blend_of(asked.parts, target[0]) for modality, target in targets.items()}
+    explained = []
+    for hit in hits:
+        points = vectors_of(snapshot, hit.item.modality, hit.item.id)
+        blend = blends.get(hit.item.modality)
+        mine = {out: known[hit.item.id] for out, known in ranks.items() if hit.item.id in known}
+        found = blend and len(points) and explain(asked.parts, asked.names, blend, hit.score, points, mine, looked)
+        explained.append(replace(hit, explanation=found or None))
+    return explained

@@ -1,0 +1,260 @@
+"""Calibrating real libraries whose truth is known, and the answers that follow."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hearsee.core.errors import BadInput
+from hearsee.core.modality import Modality
+from hearsee.core.space import hash_space
+from hearsee.indexer.batch import Batch
+from hearsee.indexer.writer import Writer
+from hearsee.search import Searcher, open_library
+from hearsee.search.calibration.evidence import background
+from hearsee.search.calibration.fit import calibrate
+from hearsee.search.calibration.pair import DEPTH
+from hearsee.search.calibration.stored import NAME, Calibration, read_calibration, save_calibration
+from tests.search.shelf import fill
+from tests.search.worlds import clustered, clustered_library
+
+IMAGE, AUDIO, TEXT = Modality
+GROUPS = 160
+SIX = {f"{a}->{b}" for a in Modality for b in Modality if a is not b}
+MIXES = {"image+audio->text", "image+text->audio", "audio+text->image"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return clustered_library(tmp_path_factory.mktemp("world") / "library", GROUPS)
+
+
+@pytest.fixture(scope="module")
+def calibration(folder: Path) -> Calibration:
+    with open_library(folder) as opened:
+        return calibrate(opened)
+
+
+@pytest.fixture
+def searcher(folder: Path, calibration: Calibration) -> Iterator[Searcher]:
+    keep(folder, calibration)
+    with open_library(folder) as opened:
+        yield opened
+
+
+def keep(folder: Path, calibration: Calibration) -> None:
+    with Writer.open(folder, space=hash_space()) as writer:
+        save_calibration(writer, calibration)
+
+
+def test_every_pair_with_answers_is_fitted_and_holds_on_what_was_held_out(calibration: Calibration) -> None:
+    assert set(calibration.pairs) == SIX | MIXES  # each group has one item of each kind: none asks for its own kind
+    for pair in calibration.pairs.values():
+        assert pair.questions == GROUPS
+        assert pair.hits == 2 * DEPTH * GROUPS
+        assert pair.error < 0.03
+        assert pair.lost < 0.12
+        assert pair.told >= pair.lost
+    assert calibration.items == {"image": GROUPS, "audio": GROUPS, "text": GROUPS}
+    assert set(calibration.relevant_by.values()) == {"group"}
+
+
+def test_chances_come_true_on_questions_that_were_never_seen(searcher: Searcher) -> None:
+    """Fresh views of the library's directions ask for pictures; so do directions that it does not hold."""
+    shelf = {thing.uri: thing for thing in clustered(GROUPS)}
+    rng = np.random.default_rng(9)
+    said, true = [], []
+    chances = searcher._chances
+    snapshot = searcher.library.snapshot()
+    from hearsee.search.fusion import EncodedPart
+
+    for number in range(GROUPS):
+        held = number % 2 == 0
+        base = shelf[f"test:text-{number}"].vectors[0] if held else clustered(1, seed=1000 + number)[2].vectors[0]
+        row = base + 0.05 * rng.standard_normal(base.shape).astype(np.float32)
+        row = (row / np.linalg.norm(row)).astype(np.float32)
+        scale = chances.scales(
+            snapshot, [EncodedPart(TEXT, 1.0, False, row)], {IMAGE: row[None]}, searcher.fusion
+        ).by_modality
+        assert scale is not None
+        hits = searcher.nearest(row[None], wanted="image", k=DEPTH)[0]
+        said += scale[IMAGE].chances([hit.score for hit in hits])
+        true += [held and hit.item.group == f"group {number:05d}" for hit in hits]
+    assert abs(np.mean(said) - np.mean(true)) < 0.03
+    likely = np.array(said) > np.quantile(said, 0.95)
+    assert np.mean(np.array(true)[likely]) > 5 * np.mean(true)
+
+
+def test_hits_of_one_kind_keep_their_order_and_chances_fall_along_it(searcher: Searcher) -> None:
+    before = searcher.search(like="test:text-3", wanted="image", k=GROUPS)
+    assert [hit.score for hit in before.hits] == sorted((hit.score for hit in before.hits), reverse=True)
+    chances = [hit.chance for hit in before.hits]
+    assert all(chance is not None and 0 < chance < 1 for chance in chances)
+    assert chances == sorted(chances, key=lambda chance: -(chance or 0))
+    assert before.calibration.calibrated
+    assert not before.calibration.stale
+
+
+def test_a_mixed_list_goes_by_chance_where_cosine_would_not(searcher: Searcher) -> None:
+    """Texts crowd together: by cosine a text asks for texts only, whatever is relevant."""
+    answer = searcher.search(like="test:text-3", wanted="image,audio", k=50)
+    chances = [hit.chance or 0 for hit in answer.hits]
+    assert chances == sorted(chances, reverse=True)
+    scores = [hit.score for hit in answer.hits]
+    assert scores != sorted(scores, reverse=True)
+    for modality in (IMAGE, AUDIO):  # within a kind nothing is reordered
+        mine = [hit.score for hit in answer.hits if hit.item.modality is modality]
+        assert mine == sorted(mine, reverse=True)
+    asked_with_two = searcher.search(like=["test:image-3", "test:audio-3"], wanted="text", k=5)
+    assert asked_with_two.calibration.calibrated
+    assert "group 00003" in {hit.item.group for hit in asked_with_two.hits}
+
+
+def test_least_chance_cuts_the_list_and_may_leave_nothing(searcher: Searcher) -> None:
+    whole = searcher.search(like="test:text-3", wanted="image,audio", k=50)
+    least = sorted(hit.chance or 0 for hit in whole.hits)[-7]
+    some = searcher.search(like="test:text-3", wanted="image,audio", k=50, min_chance=least)
+    assert [hit.item.uri for hit in some.hits] == [hit.item.uri for hit in whole.hits if (hit.chance or 0) >= least]
+    assert some.nothing_close is False
+    none = searcher.search(like="test:text-3", wanted="image,audio", min_chance=1)
+    assert (none.hits, none.nothing_close) == ([], True)
+
+
+def test_what_the_library_does_not_hold_is_told_so_more_often(searcher: Searcher) -> None:
+    held = [searcher.search(like=f"test:text-{n}", wanted="image").nothing_close for n in range(100)]
+    assert np.mean([bool(told) for told in held]) < 0.12
+    # A direction without anything near it: against the whole crowd.
+    crowd = background(searcher.library.snapshot(), IMAGE)
+    assert crowd is not None
+    assert crowd.level(crowd.rows[:2])[1].min() > 0
+
+
+def test_without_calibration_it_is_by_cosine_and_says_so(tmp_path: Path) -> None:
+    with open_library(clustered_library(tmp_path / "library", 30)) as opened:
+        answer = opened.search(like="test:text-3", wanted="image,audio")
+        assert not answer.calibration.calibrated
+        assert answer.calibration.words.startswith("not calibrated: run `hearsee calibrate`")
+        assert answer.nothing_close is None
+        assert {hit.chance for hit in answer.hits} == {None}
+        scores = [hit.score for hit in answer.hits]
+        assert scores == sorted(scores, reverse=True)
+        with pytest.raises(BadInput, match=r"min_chance needs chances.*not calibrated"):
+            opened.search(like="test:text-3", min_chance=0.5)
+        with pytest.raises(BadInput, match="fewer than 50 groups"):
+            calibrate(opened)
+        with pytest.raises(BadInput, match="limit is 3"):
+            calibrate(opened, limit=3)
+
+
+@pytest.mark.parametrize("chance", [-0.1, 1.1, float("nan"), float("inf"), True, "0.5"])
+def test_a_chance_that_is_none_is_refused(searcher: Searcher, chance: object) -> None:
+    with pytest.raises(BadInput, match=r"min_chance is .*: it must be a number from 0 to 1"):
+        searcher.search(text="bell", wanted="image", min_chance=chance)  # type: ignore[arg-type]
+
+
+def test_a_pair_that_was_not_fitted_leaves_the_whole_list_by_cosine(searcher: Searcher) -> None:
+    answer = searcher.search(like="test:image-3", wanted="image,audio")
+    assert answer.calibration.words == "not calibrated: there was too little to fit image->image on"
+    assert {hit.chance for hit in answer.hits} == {None}
+
+
+def test_what_chances_are_rough_for_is_said(searcher: Searcher) -> None:
+    rough = searcher.search(like="test:text-3", without="rain", wanted="image")
+    assert "chances of this query are rough" in rough.calibration.words
+    assert rough.hits[0].chance is not None
+
+
+def test_it_is_seen_at_once_when_written_and_stale_when_the_library_has_grown(tmp_path: Path) -> None:
+    folder = clustered_library(tmp_path / "library", 60)
+    with open_library(folder) as opened:
+        assert not opened.search(like="test:text-3", wanted="image").calibration.calibrated
+        keep(folder, calibrate(opened))
+        assert opened.search(like="test:text-3", wanted="image").calibration.words == "calibrated at generation 1"
+        more = [dataclasses.replace(thing, uri=f"{thing.uri}b", group=None) for thing in clustered(10, seed=5)]
+        with Writer.open(folder, space=hash_space()) as writer:
+            writer.commit(Batch([thing.add() for thing in more]))
+        stale = opened.search(like="test:text-3", wanted="image").calibration
+        assert stale.calibrated
+        assert stale.stale
+        assert "60 image items then, 70 now: run `hearsee calibrate` again" in stale.words
+
+
+@pytest.mark.parametrize("change", ["cut", "bytes", "format", "absent"])
+def test_a_damaged_calibration_is_none(
+    folder: Path, calibration: Calibration, change: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    keep(folder, calibration)
+    path = folder / NAME
+    raw = path.read_bytes()
+    document = json.loads(raw)
+    document["format"] = 2
+    other = {
+        "cut": raw[:-10],
+        "bytes": raw.replace(b'"seed": 0', b'"seed":  0'),
+        "format": (json.dumps(document, sort_keys=True) + "\n").encode(),
+        "absent": None,
+    }[change]
+    path.unlink() if other is None else path.write_bytes(other)
+    with caplog.at_level(logging.WARNING), open_library(folder) as opened:
+        assert not opened.search(like="test:text-3", wanted="image").calibration.calibrated
+    assert ("run `hearsee calibrate` again" in caplog.text) == (change != "absent")
+
+
+def test_one_of_another_library_or_space_is_not_used(folder: Path, calibration: Calibration) -> None:
+    for change, said in (("space_fingerprint", "another space"), ("library_id", "another library")):
+        keep(folder, dataclasses.replace(calibration, **{change: "0" * 32}))
+        with open_library(folder) as opened:
+            assert said in opened.search(like="test:text-3", wanted="image").calibration.words
+
+
+def test_a_mix_fused_in_another_way_is_not_calibrated(folder: Path, calibration: Calibration) -> None:
+    keep(folder, dataclasses.replace(calibration, fusion="Other"))
+    with open_library(folder) as opened:
+        mixed = opened.search(like=["test:image-3", "test:text-3"], wanted="audio").calibration
+        assert "fused in another way since" in mixed.words
+        assert opened.search(like="test:text-3", wanted="image").calibration.calibrated
+
+
+def test_what_was_written_is_read_again(folder: Path, calibration: Calibration) -> None:
+    keep(folder, calibration)
+    assert read_calibration(folder) == calibration
+    assert calibrate_again(folder) == calibration  # the same seed, the same chances
+
+
+def calibrate_again(folder: Path) -> Calibration:
+    with open_library(folder) as opened:
+        return calibrate(opened)
+
+
+def test_metadata_may_say_what_is_relevant(folder: Path) -> None:
+    with open_library(folder) as opened:
+        found = calibrate(opened, relevant_by={"text -> image": ["number"], "image->image": ["kind"]}, limit=60)
+        assert found.relevant_by["text->image"] == "number"
+        assert found.relevant_by["image->image"] == "kind"
+        assert found.relevant_by["text->audio"] == "group"
+        assert found.pairs["text->image"].questions == 60
+        with pytest.raises(BadInput, match="a list of metadata keys"):
+            calibrate(opened, relevant_by="kind")
+
+
+def test_the_background_leaves_out_what_was_removed(tmp_path: Path) -> None:
+    shelf = clustered(40)
+    folder = fill(tmp_path / "library", shelf[:60], shelf[60:])
+    gone = [thing.uri for thing in shelf if thing.modality is IMAGE][:30]
+    with Writer.open(folder, space=hash_space()) as writer:
+        writer.remove(gone)
+    with open_library(folder) as opened:
+        snapshot = opened.library.snapshot()
+        behind = background(snapshot, IMAGE)
+        assert behind is not None
+        left = np.concatenate([t.vectors for t in shelf if t.modality is IMAGE and t.uri not in gone])
+        assert {row.tobytes() for row in np.round(behind.rows, 3)} == {
+            row.tobytes() for row in np.round(left / np.linalg.norm(left, axis=1, keepdims=True), 3).astype(np.float32)
+        }
+        assert background(snapshot, IMAGE, most=4).rows.shape == (4, 16)  # type: ignore[union-attr]
