@@ -31,6 +31,8 @@ from hearsee.search.searcher import Searcher
 K = 10
 BATCH = 64
 PER_COMMIT = 5_000
+Side = Callable[[int], object]
+WARM, LEAST = 3, 23  # repetitions: not counted, because they warm caches; made at the least
 
 
 def fill(folder: Path, space: Space, rows: Vectors) -> None:
@@ -48,18 +50,19 @@ def item(number: int, row: Vectors) -> Add:
     return Add(uri, Modality.IMAGE, f"{number:064x}", 1000, "file:///", row, [None], caption, metadata=about)
 
 
-def interleaved(sides: dict[str, Callable[[int], object]], seconds: float) -> dict[str, list[float]]:
+def interleaved(bare: Side, ours: Side, seconds: float) -> dict[str, list[float]]:
     """Milliseconds of each side; the order within a repetition turns round every time."""
+    sides = {"faiss": bare, "hearsee": ours}
     took: dict[str, list[float]] = {name: [] for name in sides}
     end, turn = perf_counter() + seconds, 0
-    while perf_counter() < end:
+    while perf_counter() < end or turn < LEAST:
         for name in list(sides) if turn % 2 else reversed(list(sides)):
             sleep(0.002)  # lets FAISS's threads go idle, so that no side pays for the other's
             started = perf_counter()
             sides[name](turn)
             took[name].append((perf_counter() - started) * 1e3)
         turn += 1
-    return {name: values[3:] for name, values in took.items()}  # the first ones warm caches
+    return {name: values[WARM:] for name, values in took.items()}
 
 
 def measure(points: int, dim: int, seconds: float) -> dict[str, Any]:
@@ -76,21 +79,9 @@ def measure(points: int, dim: int, seconds: float) -> dict[str, Any]:
             searcher.library.snapshot()
             opened = (perf_counter() - started) * 1e3
 
-            def cut(turn: int, size: int) -> Vectors:
-                start = turn * size % (len(queries) - size)
-                return queries[start : start + size]
-
             agree(bare, searcher, queries[:BATCH])
-            single, batch = (
-                interleaved(
-                    {
-                        "faiss": lambda turn, size=size: bare.search(cut(turn, size), K),
-                        "hearsee": lambda turn, size=size: searcher.nearest(cut(turn, size), ["image"], K),
-                    },
-                    seconds,
-                )
-                for size in (1, BATCH)
-            )
+            single = interleaved(*sides(bare, searcher, queries, 1), seconds)
+            batch = interleaved(*sides(bare, searcher, queries, BATCH), seconds)
     return {
         "points": points,
         "dim": dim,
@@ -101,6 +92,20 @@ def measure(points: int, dim: int, seconds: float) -> dict[str, Any]:
         "single": compared(single, 1),
         "batch": compared(batch, BATCH),
     }
+
+
+def sides(bare: faiss.IndexFlatIP, searcher: Searcher, queries: Vectors, size: int) -> tuple[Side, Side]:
+    def cut(turn: int) -> Vectors:
+        start = turn * size % (len(queries) - size)
+        return queries[start : start + size]
+
+    def ask_faiss(turn: int) -> object:
+        return bare.search(cut(turn), K)
+
+    def ask_hearsee(turn: int) -> object:
+        return searcher.nearest(cut(turn), ["image"], K)
+
+    return ask_faiss, ask_hearsee
 
 
 def agree(bare: faiss.IndexFlatIP, searcher: Searcher, queries: Vectors) -> None:

@@ -120,4 +120,4 @@ class LibraryMachine(RuleBasedStateMachine):
 
 
 TestLibraryMachine = LibraryMachine.TestCase
-TestLibraryMachine.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestLibraryMachine.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
