@@ -37,6 +37,7 @@ class Space:
     dim: int
     towers: Mapping[Modality, Encoder]
     heads: Mapping[Modality, Head] = field(default_factory=dict)
+    fusion: Path | None = None  # the folder that holds what was learned about fusing in it, if anything was
 
     @property
     def fingerprint(self) -> str:

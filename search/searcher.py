@@ -23,7 +23,7 @@ from hearsee.indexer.library import Library
 from hearsee.indexer.snapshot import Snapshot
 from hearsee.search.answer import Answer, Hit
 from hearsee.search.calibration.chance import Chances, Scale, by_chance
-from hearsee.search.fusion import EncodedPart, Fusion, MeanFusion
+from hearsee.search.fusion import EncodedPart, Fusion, chosen_fusion
 from hearsee.search.judged import Rank, with_chances, with_reasons
 from hearsee.search.parts import PartEncoder, mean_direction
 from hearsee.search.plan import Plan, plan
@@ -51,7 +51,7 @@ class Searcher:
 
     def __init__(self, library: Library, *, fusion: Fusion | None = None, settings: Settings | None = None) -> None:
         self.library = library
-        self.fusion: Fusion = fusion or MeanFusion()
+        self.fusion: Fusion = fusion or chosen_fusion(library.folder, library.space)
         self.settings = settings or Settings()
         self._parts = PartEncoder(library.space, self.settings.limits)
         self._chances = Chances(library)

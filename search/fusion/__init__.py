@@ -1,0 +1,15 @@
+"""From several encoded parts to the one direction that is searched."""
+
+from __future__ import annotations
+
+from hearsee.search.fusion.attention import AttentionFusion, EarlyFusion
+from hearsee.search.fusion.blend import NO_DIRECTION, Blend, EncodedPart, Fusion, contributions_of, fuse_by
+from hearsee.search.fusion.chosen import ChosenFusion, chosen_fusion, find_learned, learned_blends
+from hearsee.search.fusion.fixed import FixedFusion
+from hearsee.search.fusion.mean import MeanFusion
+from hearsee.search.fusion.slerp import SlerpFusion
+
+__all__ = [
+    "NO_DIRECTION", "AttentionFusion", "Blend", "ChosenFusion", "EarlyFusion", "EncodedPart", "FixedFusion", "Fusion",
+    "MeanFusion", "SlerpFusion", "chosen_fusion", "contributions_of", "find_learned", "fuse_by", "learned_blends",
+]  # fmt: skip

@@ -1,0 +1,81 @@
+"""The seam of fusion: what each part contributes to the one direction that is searched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hearsee.core.errors import BadInput
+from hearsee.core.modality import Modality
+from hearsee.core.vectors import Vectors
+from hearsee.search.fusion.negatives import steer
+
+# Below this length a sum of unit vectors is rounding noise of parts that cancel out.
+NO_DIRECTION = 1e-4
+
+
+@dataclass(frozen=True)
+class EncodedPart:
+    """A part as fusion sees it."""
+
+    modality: Modality  # of what was encoded; for `like`, of the item
+    weight: float
+    negative: bool
+    vector: Vectors  # (dim,), length one
+
+
+class Fusion(Protocol):
+    """Makes the target for one wanted modality; attention may look at all parts and at what is wanted."""
+
+    def fuse(self, parts: Sequence[EncodedPart], wanted: Modality) -> Vectors: ...  # (dim,), length one
+
+
+class Blend(Protocol):
+    """A way to fuse many queries at once, all with parts of the same modalities in the same order."""
+
+    def contributions(
+        self, vectors: Vectors, modalities: Sequence[Modality], weights: NDArray[np.float64], wanted: Modality
+    ) -> NDArray[np.floating]:
+        """(queries, parts, dim) unit vectors, (parts,) weights -> (queries, parts, dim), whose sum is the direction.
+
+        One part alone is given back as it is; the order of parts does not show.
+        """
+        ...
+
+
+def fuse_by(blend: Blend, parts: Sequence[EncodedPart], wanted: Modality) -> Vectors:
+    """The positive parts blended, the negative ones steered away from: (dim,), length one."""
+    fused: Vectors = contributions_of(blend, parts, wanted).sum(axis=0)
+    return (fused / np.linalg.norm(fused)).astype(np.float32)
+
+
+def contributions_of(blend: Blend, parts: Sequence[EncodedPart], wanted: Modality) -> NDArray[np.float64]:
+    """What each part adds to the target, (parts, dim): the sum is the target, so a hit's score is shared out by it."""
+    # Parts in one order, whatever order they were asked in: float sums must not tell.
+    order = sorted(range(len(parts)), key=lambda at: (parts[at].modality, parts[at].weight, parts[at].vector.tobytes()))
+    positive = [at for at in order if not parts[at].negative]
+    negative = [at for at in order if parts[at].negative]
+    added = np.zeros((len(parts), len(parts[0].vector)))
+    if len(positive) == 1:
+        added[positive[0]] = parts[positive[0]].vector
+    else:
+        vectors = np.stack([parts[at].vector for at in positive])[None]  # (1, parts, dim)
+        weights = np.array([parts[at].weight for at in positive], np.float64)
+        added[positive] = blend.contributions(vectors, [parts[at].modality for at in positive], weights, wanted)[0]
+    _scale(added)
+    if negative:
+        steer(added, negative, [parts[at].vector for at in negative], [parts[at].weight for at in negative])
+        _scale(added)
+    return added
+
+
+def _scale(added: NDArray[np.float64]) -> None:
+    """To a sum of length one."""
+    length = float(np.linalg.norm(added.sum(axis=0)))
+    if not length > NO_DIRECTION * max(1.0, float(np.abs(added).max())):
+        raise BadInput("the parts of the query cancel each other out: change a weight or leave out a negative part")
+    added /= length
