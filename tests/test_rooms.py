@@ -22,7 +22,7 @@ ARROWS = {
     "toybox": {"core", "indexer"},
 }
 # The commands that are about the toybox may also stand on it.
-TOYBOX_COMMANDS = ("api/commands/toybox", "api/commands/align", "api/demo/")
+TOYBOX_COMMANDS = ("api/commands/toybox", "api/commands/align", "api/commands/fusion", "api/demo/")
 MAX_LINES = 400
 
 

@@ -7,10 +7,14 @@ from typing import Annotated
 
 import typer
 
+from hearsee.api.commands.fusion import align_fusion
 from hearsee.api.options import JsonOption
 from hearsee.api.terminal import console, print_json, table, visible
 
 app = typer.Typer(help="Train what carries pictures, sounds and words into one space.", no_args_is_help=False)
+
+
+app.command("fusion")(align_fusion)
 
 
 @app.callback()

@@ -22,6 +22,9 @@ def evaluate(
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", help="At most this many questions a direction.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the questions drawn and of the intervals.")] = 0,
+    fusion: Annotated[
+        bool, typer.Option("--fusion", help="Measure queries of several parts, and keep what fuses them best.")
+    ] = False,
     library: LibraryOption = None,
     database: DatabaseOption = None,
     as_json: JsonOption = False,
@@ -37,6 +40,11 @@ def evaluate(
         raise BadInput(f"--limit is {limit}: it must be 1 or more")
     if seed < 0:
         raise BadInput(f"--seed is {seed}: it must be 0 or more")
+    if fusion:
+        from hearsee.api.commands.fusion import ladder
+
+        ladder(settings, keys, limit, seed, as_json=as_json)
+        return
     with Library.open(settings.library, settings.database) as opened, bars("questions", quiet=as_json) as shown:
         tasks = {}
 

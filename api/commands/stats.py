@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, settings_from
 from hearsee.api.terminal import console, print_json, size, table
+
+if TYPE_CHECKING:
+    from hearsee.core.space import Space
 
 # Older SQLite may lose a checkpoint when two connections reset the WAL at the same moment.
 SOUND_SQLITE = (3, 51, 3)
@@ -27,6 +31,7 @@ def stats(library: LibraryOption = None, database: DatabaseOption = None, as_jso
             "shards": len(view.shards),
             "disk_bytes": sum(path.stat().st_size for path in settings.library.rglob("*") if path.is_file()),
             **_faiss(),
+            "fusion": _fusion(settings.library, opened.space),
         }
     known["notes"] = _notes(str(known["database"]))
     if as_json:
@@ -49,11 +54,23 @@ def show_stats(known: dict[str, Any]) -> None:
         ("on disk", size(known["disk_bytes"])),
         ("catalog", known["database"]),
         ("faiss", f"{known['faiss']} on {known['device']}"),
+        *(("fusion", f"{row['mix']} for {row['wanted']}: {row['method']}") for row in known["fusion"]),
     ]
     out = console()
     out.print(table(str(known["library"]), ("", ""), rows))
     for note in known["notes"]:
         out.print(note, style="yellow")
+
+
+def _fusion(library: Path, space: Space) -> list[dict[str, Any]]:
+    """What won on validation for each mix of parts, here or where the space was measured."""
+    from hearsee.indexer.choices import read_choices
+
+    for place in (library, space.fusion):
+        choices = read_choices(place, space.fingerprint) if place is not None else None
+        if choices is not None:
+            return [{**choice.as_dict(), "generation": choices.generation} for choice in choices.rows]
+    return []
 
 
 def _faiss() -> dict[str, str]:

@@ -29,12 +29,12 @@ class FusionRecipe:
     """Everything that decides the weights, together with the groups."""
 
     seed: int = 0
-    steps: int = 3000
+    steps: int = 2000
     batch: int = 128
     answers: int = 1024  # that a batch is told apart from
     rate: float = 8e-3
     weight_decay: float = 0.01
-    look: int = 500  # steps between two looks at validation
+    look: int = 250  # steps between two looks at validation
     damage: Damage = field(default_factory=Damage)
 
 

@@ -42,6 +42,17 @@ class Groups:
         return np.flatnonzero(there)
 
 
+def chosen(groups: Groups, rows: NDArray[np.int64]) -> Groups:
+    """Some of the groups."""
+    return Groups(
+        {modality: table[rows] for modality, table in groups.asked.items()},
+        {modality: table[rows] for modality, table in groups.answers.items()},
+        lambda mix, wanted: groups.labels(mix, wanted)[rows],
+        {modality: table[rows] for modality, table in groups.spoiled.items()},
+        groups.apart,
+    )
+
+
 @dataclass(frozen=True)
 class Damage:
     """How the parts of a batch are made worse: shares of the queries, and of the ways."""

@@ -107,6 +107,8 @@ def _questions(
     for mix, wanted in product(mixes, answers):
         if any(mix.count(modality) > groups.asked[modality].shape[1] for modality in mix):
             continue
+        if mix.count(wanted) > 1 and not groups.apart:  # the second copy would find itself
+            continue
         rows = groups.whole(mix)
         values, counts = np.unique(answers[wanted].labels(mix), return_counts=True)
         found = dict(zip(values.tolist(), counts.tolist(), strict=True))
@@ -215,13 +217,27 @@ class _Race:
                 scores = np.maximum.reduceat(scores, items.starts, axis=2)
             if self._itself is not None:
                 asking = np.flatnonzero(self._itself[block] != NONE)
-                scores[asking, :, self._itself[block][asking]] = -np.inf
+                own = self._itself[block][asking]
+                scores[asking, :, own] = scores[asking].min(axis=2)
             merged = merge(scores, np.ones(parts.shape[1]))  # (queries, items)
+            if self._itself is not None:
+                merged[asking, own] = 0
             right = self._labels[block][:, None] == self._item_labels[None, :]
             best = np.where(right, merged, 0).max(axis=1, keepdims=True)
             # Beyond the depth all scores are 0: there nothing was found.
             ranks[block] = np.where(best[:, 0] > 0, 1 + ((merged >= best) & ~right).sum(axis=1), 0)
         return ranks
+
+
+def answers_apart(groups: Groups) -> dict[Modality, Answers]:
+    """The groups' own answers as all there is to find, where they are not among what asks."""
+    places = np.arange(len(groups))
+
+    def answers(wanted: Modality) -> Answers:
+        items = ItemPoints(places, places, groups.answers[wanted])
+        return Answers(items, np.full(len(groups), NONE), lambda mix: groups.labels(mix, wanted))
+
+    return {wanted: answers(wanted) for wanted in groups.answers}
 
 
 def blended(blend: Blend, parts: Vectors, mix: Mix, wanted: Modality) -> Vectors:

@@ -1,0 +1,164 @@
+"""`hearsee eval --fusion` and `hearsee align fusion`: what fusing is worth on a library, and learning to do it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, parse_names, settings_from
+from hearsee.api.terminal import console, print_json, table, visible
+
+if TYPE_CHECKING:
+    from hearsee.core.fuser import Learned
+    from hearsee.core.settings import Settings
+    from hearsee.core.space import Space
+    from hearsee.indexer.align.mixes import Groups
+    from hearsee.search.evaluate.ladder import Ladder
+
+QUESTIONS = 1000  # groups asked for each mix, half of them to choose by
+TOYBOX_SEED = 3_000_000  # far from those of the towers and of the benchmarks
+TOYBOX_GROUPS = 3000
+
+
+def ladder(settings: Settings, keys: list[str] | None, limit: int | None, seed: int, *, as_json: bool) -> None:
+    """Measure every way to fuse on every mix, and keep what won beside the library."""
+    from hearsee.api.bars import bars
+    from hearsee.core.errors import BadInput, Busy
+    from hearsee.indexer.choices import FILE, Choices, keep, packed_choices
+    from hearsee.indexer.library import Library
+    from hearsee.search.evaluate.groups import library_groups
+    from hearsee.search.evaluate.ladder import climb
+    from hearsee.search.fusion import find_learned
+
+    with Library.open(settings.library, settings.database) as opened, bars("mixes", quiet=as_json) as shown:
+        generation = opened.snapshot().generation
+        groups, answers = library_groups(opened, keys)
+        task = shown.add_task("fusion", total=None)
+        found = climb(
+            groups, answers, find_learned(opened.folder, opened.space), limit=limit or QUESTIONS, seed=seed,
+            progress=lambda name, done, total: shown.update(task, description=name, completed=done, total=total),
+        )  # fmt: skip
+        fingerprint = opened.space.fingerprint
+    if not found.rungs:
+        raise BadInput(
+            f"nothing to measure in library {settings.library}: fusion needs at least 20 groups with items of three "
+            "modalities (or several of one); index a table with a `group` column, or name keys with --relevant-by"
+        )
+    kept = f"what won is kept in {settings.library / FILE}; searches use it from their next opening on"
+    try:
+        content = packed_choices(Choices(fingerprint, generation, tuple(found.choices)))
+        keep(settings.library, FILE, content)
+    except (Busy, OSError) as error:
+        kept = f"what won is not kept: {error}"
+    if as_json:
+        print_json({"rows": [rung.as_dict() for rung in found.rungs], "kept": kept, "choices": chosen_rows(found)})
+        return
+    show_ladder(found)
+    console().print(visible(kept), style="dim")
+
+
+def chosen_rows(found: Ladder) -> list[dict[str, Any]]:
+    return [choice.as_dict() for choice in found.choices]
+
+
+def show_ladder(found: Ladder) -> None:
+    winners = {(choice.as_dict()["mix"], choice.wanted.value): choice.method for choice in found.choices}
+    rows = [
+        (
+            rung.mix, rung.wanted, f"{rung.corrupted:.0%}", rung.method,
+            "kept" if winners[rung.mix, rung.wanted] == rung.method else "",
+            *(f"{one.value:.3f} ({one.low:.3f}–{one.high:.3f})" for one in rung.metrics.values()),
+        )
+        for rung in found.rungs
+    ]  # fmt: skip
+    console().print(table("Fusion", ("parts", "wanted", "made worse", "way", "", "R@1", "R@10"), rows, right=(2, 5, 6)))
+    console().print(
+        "on the half of the groups that chose nothing, each with its 95 % interval; made worse: one part of so many "
+        "questions is swapped for a wrong one or drowned",
+        style="dim",
+    )
+
+
+def align_fusion(
+    toybox: Annotated[
+        Path | None, typer.Option("--toybox", metavar="DIR", help="Learn from the toybox instead; weights go there.")
+    ] = None,
+    groups: Annotated[int, typer.Option("--groups", help="Toybox groups to learn from.")] = TOYBOX_GROUPS,
+    relevant_by: Annotated[
+        str | None, typer.Option("--relevant-by", metavar="KEYS", help="Right is what has equal metadata. Else groups.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="How long to learn.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Decides the draws and the first weights.")] = 0,
+    library: LibraryOption = None,
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn whom to trust among a query's parts, from the library's groups or the toybox's."""
+    from hearsee.core.errors import BadInput
+    from hearsee.core.fuser import FILE, packed
+    from hearsee.indexer.align.fusion import FusionRecipe, learn_fusion
+    from hearsee.indexer.choices import keep
+
+    if (steps is not None and steps < 1) or groups < 1 or seed < 0:
+        raise BadInput(f"--steps {steps}, --groups {groups}, --seed {seed}: steps and groups from 1, the seed from 0")
+    recipe = FusionRecipe(seed=seed) if steps is None else FusionRecipe(seed=seed, steps=steps)
+    settings = settings_from(library, database)
+    if toybox is None:
+        space, train, check = _from_library(settings, parse_names(relevant_by), seed)
+    else:
+        space, train, check = _from_toybox(groups, seed)
+    err = console(stderr=True)
+    learned = learn_fusion(space, train, check, recipe, lambda line: err.print(visible(line)))
+    if toybox is None:
+        keep(settings.library, FILE, packed(learned))
+        place = settings.library
+    else:
+        _write_toybox(toybox, learned, check)
+        place = toybox
+    if as_json:
+        print_json({"weights": str(place / FILE), **dict(learned.about)})
+        return
+    rows = [(method, f"{value:.3f}") for method, value in learned.about["validation"]["recall@1"].items()]
+    console().print(table(f"Validation, weights in {place / FILE}", ("way", "R@1"), rows, right=(1,)))
+    if toybox is None:
+        console().print("hearsee eval --fusion decides where they are used", style="dim")
+
+
+def _from_library(settings: Settings, keys: list[str] | None, seed: int) -> tuple[Space, Groups, Groups]:
+    """Four fifths of the groups to learn from, the rest to choose by."""
+    import numpy as np
+
+    from hearsee.indexer.align.mixes import chosen
+    from hearsee.indexer.library import Library
+    from hearsee.search.evaluate.groups import library_groups
+
+    with Library.open(settings.library, settings.database) as opened:
+        groups, _ = library_groups(opened, keys)
+        order = np.random.default_rng(seed).permutation(len(groups))
+        fifth = len(groups) // 5
+        return opened.space, chosen(groups, order[fifth:]), chosen(groups, order[:fifth])
+
+
+def _from_toybox(groups: int, seed: int) -> tuple[Space, Groups, Groups]:
+    from hearsee.core.space import load_space
+
+    space = load_space("toybox")
+    from hearsee.toybox.mixes import toybox_groups
+
+    train = toybox_groups(space, "train", groups, TOYBOX_SEED + seed)
+    return space, train, toybox_groups(space, "validation", max(100, groups // 4), TOYBOX_SEED + seed)
+
+
+def _write_toybox(folder: Path, learned: Learned, check: Groups) -> None:
+    """The weights, and what won on the validation split, as the space ships them."""
+    from hearsee.core.fuser import FILE as WEIGHTS
+    from hearsee.core.fuser import packed
+    from hearsee.indexer.choices import FILE, Choices, packed_choices
+    from hearsee.search.evaluate.ladder import answers_apart, climb
+
+    found = climb(check, answers_apart(check), learned)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / WEIGHTS).write_bytes(packed(learned))
+    (folder / FILE).write_bytes(packed_choices(Choices(learned.space, 0, tuple(found.choices))))
