@@ -10,7 +10,11 @@ from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, parse
 from hearsee.api.terminal import console, print_json, table
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from hearsee.search.evaluate import Direction
+
+NARROW = 120  # characters that the whole table needs
 
 
 def evaluate(
@@ -58,13 +62,25 @@ def evaluate(
         print_json(report.as_dict())
         return
     metrics = list(next(iter(report.directions.values())).metrics)
-    rows = [(name, *_cells(direction, metrics)) for name, direction in report.directions.items()]
-    columns = ("direction", "questions", *metrics, "right is")
-    console().print(table("Recall", columns, rows, right=range(1, len(metrics) + 2)))
-    console().print("each with its 95 % interval; exact search over everything the library holds", style="dim")
+    out = console()
+    narrow = out.width < NARROW
+    rows = [(name, *_cells(direction, metrics, narrow=narrow)) for name, direction in report.directions.items()]
+    columns = ("direction", "asked" if narrow else "questions", *metrics)
+    out.print(table("Recall", columns, rows, right=range(1, len(metrics) + 2)))
+    right = " or ".join(sorted({direction.relevant_by for direction in report.directions.values()}))
+    out.print(
+        f"right is the same {right}; each with its 95 % interval; exact search over everything the library holds",
+        style="dim",
+    )
 
 
-def _cells(direction: Direction, metrics: list[str]) -> list[str]:
+def _cells(direction: Direction, metrics: list[str], *, narrow: bool) -> list[str | Text]:
+    """A line for each direction, or two where the terminal is narrow: a figure is never broken in the middle."""
+    from rich.text import Text
+
     shown = [direction.metrics[name] for name in metrics]
-    figures = [f"{one.value:.3f} ({one.low:.3f}–{one.high:.3f})" for one in shown]
-    return [f"{direction.queries:,}", *figures, f"the same {direction.relevant_by}"]
+    if narrow:
+        figures = [Text(f"{one.value:.3f}\n{one.low:.2f}–{one.high:.2f}") for one in shown]
+    else:
+        figures = [Text(f"{one.value:.3f} ({one.low:.3f}–{one.high:.3f})") for one in shown]
+    return [f"{direction.queries:,}", *figures]

@@ -9,6 +9,7 @@ import typer
 from hearsee.api.names import near
 from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, settings_from
 from hearsee.api.terminal import console, print_json, table
+from hearsee.core.errors import BadInput
 
 if TYPE_CHECKING:
     from hearsee.indexer.ingest.report import Report
@@ -62,6 +63,9 @@ def index(
         print_json(totals(report, str(settings.library)))
     else:
         show_totals(report, str(settings.library))
+    if report.quarantined and not report.added + report.updated + report.unchanged:
+        uri, reason = report.reasons[0]
+        raise BadInput(f"nothing could be read; the first of {report.quarantined:,}: {near(uri)}: {reason}")
 
 
 def totals(report: Report, library: str) -> dict[str, Any]:

@@ -50,6 +50,9 @@ def list_items(
 
         print_json({"items": [item_row(item) for item in page], "next": following})
         return
+    if not page:
+        console().print("Nothing to show: the library holds no such item" + (" after this one." if after else "."))
+        return
     rows = [
         (item.id, item.modality.value, name_of(item), visible(item.caption or "", 80), item.group or "")
         for item in page
@@ -65,6 +68,9 @@ def _show_quarantine(opened: Library, limit: int, *, as_json: bool) -> None:
     rows = [plain(one) for one in opened.catalog.quarantined(limit)]
     if as_json:
         print_json({"quarantine": rows})
+        return
+    if not rows:
+        console().print("Nothing is quarantined: all that was listed could be read.")
         return
     cells = [(near(row["uri"]), row["reason"], row["count"]) for row in rows]
     console().print(table("Quarantine", ("item", "reason", "times"), cells, right=(2,)))

@@ -23,9 +23,9 @@ def remove(
     with open_writer(settings_from(library, database)) as writer:
         done = writer.remove([_named(item) for item in items])
     if as_json:
-        print_json({"removed": len(items), "generation": done.generation})
+        print_json({"removed": done.items, "generation": done.generation})
     else:
-        console().print(f"{len(items):,} removed; the library is at generation {done.generation}")
+        console().print(f"{done.items:,} removed; the library is at generation {done.generation}")
 
 
 def _named(item: str) -> str | int:

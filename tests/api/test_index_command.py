@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -178,3 +183,44 @@ def test_the_environment_names_the_library(
     capsys.readouterr()
     assert run(["stats", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["items"] == {"audio": 8, "image": 9, "text": 9}
+
+
+def test_a_run_that_could_read_nothing_fails_and_names_the_first_thing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    args = ("index", str(tmp_path / "torn.png"), "--space", "hash", "--library", str(tmp_path / "library"))
+    assert run([*args, "--json"]) == 1
+    said = capsys.readouterr()
+    assert json.loads(said.out.splitlines()[-1])["quarantined"] == 1
+    assert said.err.count("\n") == 1
+    assert "torn.png" in said.err
+
+
+def test_an_item_named_twice_is_removed_once(own_world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    uri = own_world.file("image", 2).as_uri()
+    assert answered(capsys, own_world, "remove", uri, uri)["removed"] == 1
+
+
+def test_empty_lists_say_so(own_world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert spoken(capsys, own_world, "list", "--where", '{"colour": "none"}').startswith("Nothing to show")
+    assert spoken(capsys, own_world, "list", "--quarantined").startswith("Nothing is quarantined")
+
+
+def test_recall_fits_a_terminal_of_80_columns(world: World) -> None:
+    here, there = pty.openpty()
+    command = [sys.executable, "-m", "hearsee.api.main", "eval", "--library", str(world.library)]
+    with subprocess.Popen(
+        command, stdout=there, stderr=subprocess.DEVNULL, env={**os.environ, "COLUMNS": "80", "TERM": "dumb"}
+    ) as asked:
+        os.close(there)
+        said = b""
+        with contextlib.suppress(OSError):  # how Linux says that the other end was closed
+            while more := os.read(here, 65536):
+                said += more
+    os.close(here)
+    assert asked.returncode == 0
+    shown = said.decode().splitlines()
+    assert max(map(len, shown)) <= 80
+    assert any("text->image" in line and "recall" not in line for line in shown)
+    assert any("recall@10" in line for line in shown)
