@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hearsee.core.modality import Modality
 from hearsee.core.vectors import Vectors, unit
-from hearsee.search.fusion import EncodedPart, Fusion
+from hearsee.search.fusion import Blend, EncodedPart, Fusion, contributions_of
 
 LOOKED_THROUGH = 100  # ranks without a part are looked for among so many, or five times as many as were asked for
 SLACK = 1e-3  # a score further from the sum of its shares than this is no cosine with the target
@@ -37,26 +38,31 @@ class Explanation:
 
 
 @dataclass(frozen=True)
-class Blend:
+class Contributions:
     """How the parts made the target of one wanted modality."""
 
     added: NDArray[np.float64]  # (parts, dim): what each part adds; the sum is the target
     attention: NDArray[np.float64]  # (parts,)
 
 
-def blend_of(parts: Sequence[EncodedPart], target: Vectors) -> Blend:
-    """Take a target apart into its parts: as multiples of them where they span it, the rest spread over all.
+def contributions(parts: Sequence[EncodedPart], wanted: Modality, fusion: Fusion) -> Contributions:
+    """What the fusion says each part adds; a fusion that does not say is taken apart."""
+    if callable(getattr(fusion, "contributions", None)):
+        added = contributions_of(cast(Blend, fusion), parts, wanted)
+    else:
+        added = _taken_apart(parts, fusion.fuse(parts, wanted))
+    signs = np.array([-1.0 if part.negative else 1.0 for part in parts])
+    sizes = np.linalg.norm(added, axis=1) * signs
+    return Contributions(added, sizes / max(float(sizes[signs > 0].sum()), 1e-12))
 
-    What was fused by weights, attention, slerp or by steering away lies in the span of the parts, so the multiples of
-    least squares are the ones it was made with.
-    """
+
+def _taken_apart(parts: Sequence[EncodedPart], target: Vectors) -> NDArray[np.float64]:
+    """The multiples of the parts that come nearest to the target; what they miss is spread over all."""
     vectors = np.stack([part.vector for part in parts]).astype(np.float64)  # (parts, dim)
     multiples, *_ = np.linalg.lstsq(vectors.T, target.astype(np.float64), rcond=1e-6)
-    added = multiples[:, None] * vectors
+    added: NDArray[np.float64] = multiples[:, None] * vectors
     added += (target - added.sum(axis=0)) / len(parts)
-    signs = np.array([-1.0 if part.negative else 1.0 for part in parts])
-    sizes = np.linalg.norm(added, axis=1) * np.sign(multiples)
-    return Blend(added, sizes / max(float(np.abs(sizes[signs > 0]).sum()), 1e-12))
+    return added
 
 
 def leave_one_out(
@@ -73,7 +79,7 @@ def leave_one_out(
 def explain(
     parts: Sequence[EncodedPart],
     names: Sequence[str],
-    blend: Blend,
+    made: Contributions,
     score: float,
     points: Vectors,
     ranks: Mapping[int, int],
@@ -81,23 +87,23 @@ def explain(
 ) -> Explanation | None:
     """One hit by its points, (points, dim), and its ranks without some parts; none where the score is no cosine."""
     rows = unit(points, "the hit's vectors").astype(np.float64)
-    best = rows[int((rows @ blend.added.sum(axis=0)).argmax())]
-    shares = exactly((blend.added @ best).tolist(), score)  # (parts, dim) · (dim,) -> (parts,)
+    best = rows[int((rows @ made.added.sum(axis=0)).argmax())]
+    shares = exactly((made.added @ best).tolist(), score)  # (parts, dim) · (dim,) -> (parts,)
     if shares is None:
         return None
-    made = [
+    told = [
         PartShare(
             part=names[at],
             modality=part.modality,
             negative=part.negative,
-            attention=float(blend.attention[at]),
+            attention=float(made.attention[at]),
             cosine=float(part.vector @ best),
             share=shares[at],
             rank_without=ranks.get(at),
         )
         for at, part in enumerate(parts)
     ]
-    return Explanation(tuple(made), beyond)
+    return Explanation(tuple(told), beyond)
 
 
 def exactly(shares: Sequence[float], score: float) -> list[float] | None:

@@ -11,7 +11,7 @@ from hearsee.indexer.gallery import Near
 from hearsee.indexer.snapshot import Snapshot
 from hearsee.search.answer import Hit
 from hearsee.search.calibration.chance import Scale
-from hearsee.search.explain import LOOKED_THROUGH, blend_of, explain, leave_one_out
+from hearsee.search.explain import LOOKED_THROUGH, contributions, explain, leave_one_out
 from hearsee.search.fusion import Fusion
 from hearsee.search.stored import vectors_of
 from hearsee.search.tokens import EncodedQuery
@@ -48,12 +48,12 @@ def with_reasons(
         rank(fewer, [[at for at in range(len(asked.parts)) if at != out] for out in places], looked) if places else []
     )
     ranks = {out: {near[1]: at for at, near in enumerate(one, 1)} for out, one in zip(places, lists, strict=True)}
-    blends = {modality: blend_of(asked.parts, target[0]) for modality, target in targets.items()}
+    made = {modality: contributions(asked.parts, modality, fusion) for modality in targets}
     explained = []
     for hit in hits:
         points = vectors_of(snapshot, hit.item.modality, hit.item.id)
-        blend = blends.get(hit.item.modality)
+        mix = made.get(hit.item.modality)
         mine = {out: known[hit.item.id] for out, known in ranks.items() if hit.item.id in known}
-        found = blend and len(points) and explain(asked.parts, asked.names, blend, hit.score, points, mine, looked)
+        found = mix and len(points) and explain(asked.parts, asked.names, mix, hit.score, points, mine, looked)
         explained.append(replace(hit, explanation=found or None))
     return explained

@@ -207,8 +207,12 @@ def test_a_damaged_calibration_is_none(
 
 
 def test_one_of_another_library_or_space_is_not_used(folder: Path, calibration: Calibration) -> None:
-    for change, said in (("space_fingerprint", "another space"), ("library_id", "another library")):
-        keep(folder, dataclasses.replace(calibration, **{change: "0" * 32}))
+    others = {
+        "another space": dataclasses.replace(calibration, space_fingerprint="0" * 32),
+        "another library": dataclasses.replace(calibration, library_id="0" * 32),
+    }
+    for said, other in others.items():
+        keep(folder, other)
         with open_library(folder) as opened:
             assert said in opened.search(like="test:text-3", wanted="image").calibration.words
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from hearsee.core.errors import BadMedia
 from hearsee.core.modality import Modality
+from hearsee.core.vectors import Vectors
 from hearsee.search import Searcher, open_library
-from hearsee.search.explain import blend_of, exactly, explain
-from hearsee.search.fusion import EncodedPart, MeanFusion
+from hearsee.search.explain import contributions, exactly, explain
+from hearsee.search.fusion import EncodedPart, Fusion, MeanFusion, SlerpFusion
 from tests.search.shelf import directions, fill, things
 
 IMAGE, AUDIO, TEXT = Modality
@@ -77,7 +78,9 @@ def test_one_part_alone_has_it_all_and_no_rank_without(searcher: Searcher) -> No
     hit = searcher.search(text="two bells", wanted="audio", explain=True).hits[0]
     assert hit.explanation is not None
     (part,) = hit.explanation.parts
-    assert (part.attention, part.share, part.rank_without) == (pytest.approx(1), hit.score, None)
+    assert part.attention == pytest.approx(1)
+    assert part.share == hit.score
+    assert part.rank_without is None
     steered = searcher.search(text="two bells", without="rain", wanted="audio", explain=True).hits[0].explanation
     assert steered is not None
     assert steered.parts[0].rank_without is None  # only "without rain" would be left
@@ -97,16 +100,26 @@ def test_a_filter_holds_for_the_ranks_too(searcher: Searcher) -> None:
         assert all(1 <= (part.rank_without or 0) <= 10 for part in hit.explanation.parts)  # ten pictures are red
 
 
-@given(st.integers(0, 10_000), st.integers(1, 6), st.integers(0, 2))
-def test_any_target_is_shared_out_whole(seed: int, positive: int, negative: int) -> None:
+class Silent:
+    """A fusion that does not say what each part adds."""
+
+    def fuse(self, parts: Sequence[EncodedPart], wanted: Modality) -> Vectors:
+        return MeanFusion().fuse(parts, wanted)
+
+
+@pytest.mark.parametrize("fusion", [MeanFusion(), SlerpFusion(), Silent()])
+@given(seed=st.integers(0, 10_000), positive=st.integers(1, 6), negative=st.integers(0, 2))
+def test_any_target_is_shared_out_whole(fusion: Fusion, seed: int, positive: int, negative: int) -> None:
     rng = np.random.default_rng(seed)
     rows = directions(rng, positive + negative + 1)
     rows[1:positive] = rows[0] if seed % 5 == 0 else rows[1:positive]  # the same part several times
     parts = [EncodedPart(TEXT, float(rng.uniform(0.1, 9)), at >= positive, rows[at]) for at in range(len(rows) - 1)]
-    target = MeanFusion().fuse(parts, IMAGE)
+    target = fusion.fuse(parts, IMAGE)
+    made = contributions(parts, IMAGE, fusion)
+    np.testing.assert_allclose(made.added.sum(axis=0), target, atol=1e-6)
     points = directions(rng, 3)
     score = float((points / np.linalg.norm(points, axis=1, keepdims=True) @ target).max())
-    found = explain(parts, [""] * len(parts), blend_of(parts, target), score, points, {}, 100)
+    found = explain(parts, [""] * len(parts), made, score, points, {}, 100)
     assert found is not None
     assert math.fsum(part.share for part in found.parts) == score
 
