@@ -12,11 +12,13 @@ import typer
 from hearsee.api.commands import (
     align,
     calibrate,
+    caption,
     compact,
     demo,
     duplicates,
     evaluate,
     index,
+    label,
     listing,
     remove,
     search,
@@ -47,6 +49,8 @@ app.command("verify")(verify.verify)
 app.command("compact")(compact.compact)
 app.command("eval")(evaluate.evaluate)
 app.command("duplicates")(duplicates.duplicates)
+app.command("label")(label.label)
+app.command("caption")(caption.caption)
 app.command("calibrate")(calibrate.calibrate)
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)

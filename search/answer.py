@@ -25,6 +25,8 @@ class Hit:
     span: Span | None = None
     chance: float | None = None  # of being relevant; none: not calibrated
     explanation: Explanation | None = None  # where one was asked for
+    words: tuple[str, ...] = ()  # what the query says and the item's name, caption or text holds
+    stands_for: tuple[Item, ...] = ()  # near-duplicates that were folded into it, best first
 
     @property
     def metadata(self) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 from hearsee.core.errors import BadInput
 from hearsee.core.modality import Modality
 from hearsee.core.where import All, Compares, Equals, Exists, Not, OneOf, Prefix, Some, Where, parse_where
+from hearsee.search.finishing import AS_THEY_COME, Finishing, finishing
 
 Kind: TypeAlias = Literal["text", "image", "audio", "like"]
 KINDS: tuple[Kind, ...] = ("text", "image", "audio", "like")
@@ -52,6 +53,7 @@ class Query:
     token: str | None = None  # of parts that were encoded before; then there are none here
     weights: Mapping[str, float] | None = None  # for the parts behind the token
     skip_bad_parts: bool = False  # go on without a part that cannot be read
+    finishing: Finishing = AS_THEY_COME
 
 
 def ask(
@@ -71,6 +73,9 @@ def ask(
     keep: bool = False,
     token: str | None = None,
     skip_bad_parts: bool = False,
+    lexical: bool = False,
+    fold_duplicates: bool | float = False,
+    diverse: float = 0.0,
 ) -> Query:
     """Check a question and give it its shape; nothing is read or encoded yet."""
     given: dict[Kind, Any] = {"text": text, "image": image, "audio": audio, "like": like}
@@ -82,7 +87,7 @@ def ask(
         parts, scale = (), None if weights is None else _weights(weights, {*KINDS, WITHOUT})
     return Query(
         parts, wanted_modalities(wanted), parsed(where), hits_wanted(k, max_k), _chance(min_chance),
-        explain, keep, token, scale, skip_bad_parts,
+        explain, keep, token, scale, skip_bad_parts, finishing(lexical, fold_duplicates, diverse),
     )  # fmt: skip
 
 

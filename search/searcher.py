@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Self, TypeAlias
@@ -23,6 +23,7 @@ from hearsee.indexer.library import Library
 from hearsee.indexer.snapshot import Snapshot
 from hearsee.search.answer import Answer, Hit
 from hearsee.search.calibration.chance import Chances, Scale, by_chance
+from hearsee.search.finish import NOTHING_MORE, Finish, Finished, Shelf, finished, noted
 from hearsee.search.fusion import EncodedPart, Fusion, chosen_fusion
 from hearsee.search.judged import Rank, with_chances, with_reasons
 from hearsee.search.parts import PartEncoder, mean_direction
@@ -87,6 +88,9 @@ class Searcher:
         keep: bool = False,
         token: str | None = None,
         skip_bad_parts: bool = False,
+        lexical: bool = False,
+        fold_duplicates: bool | float = False,
+        diverse: float = 0.0,
     ) -> Answer:
         """Ask with any mix of words, pictures, sounds and items; each part may be one or a list.
 
@@ -95,13 +99,16 @@ class Searcher:
         mapping with the same parts. wanted: modalities of the hits. where: a filter on metadata. min_chance: leave
         out hits with a smaller chance of being relevant. explain: say what each part did for each hit. keep: give a
         token, with which (instead of parts) the same query is asked again with other weights. skip_bad_parts: go on
-        without parts that cannot be read.
+        without parts that cannot be read. lexical: also look for the words in names, captions and texts.
+        fold_duplicates: near-duplicates become one hit (True, or the cosine from which). diverse: from 0, as they come,
+        to 1, all different.
         """
         return self.answer(
             ask(
                 text=text, image=image, audio=audio, like=like, weights=weights, without=without,
                 wanted=wanted, where=where, k=k, max_k=self.settings.max_k, min_chance=min_chance, explain=explain,
-                keep=keep, token=token, skip_bad_parts=skip_bad_parts,
+                keep=keep, token=token, skip_bad_parts=skip_bad_parts, lexical=lexical,
+                fold_duplicates=fold_duplicates, diverse=diverse,
             )
         )  # fmt: skip
 
@@ -119,7 +126,8 @@ class Searcher:
         if query.min_chance is not None and scales.by_modality is None:
             raise BadInput(f"min_chance needs chances, and this query has none: {scales.standing.words}")
         judged = perf_counter()
-        found = self._find(snapshot, targets, query.where, query.k, asked.likes, [scales.by_modality])
+        finish = Finish.of(query.finishing, asked.texts)
+        found = self._find(snapshot, targets, query.where, query.k, asked.likes, [scales.by_modality], finish)
         hits, close = with_chances(found.hits[0], scales.by_modality, query.min_chance)
         if query.explain:
             hits = with_reasons(
@@ -230,16 +238,22 @@ class Searcher:
         k: int,
         left_out: frozenset[int],
         scales: Sequence[Mapping[Modality, Scale] | None] = (),
+        finish: Finish = NOTHING_MORE,  # for one query only
     ) -> Found:
         """Search each wanted modality, merge, and fetch the items; ask again where the library changed meanwhile."""
         started = perf_counter()
         allowed = self._allowed(where, targets)
         filtered = perf_counter()
         searching = fetching = 0.0
+        done = Finished([])
         for turn in range(SNAPSHOTS_TRIED):
             begun = perf_counter()
             last = turn == SNAPSHOTS_TRIED - 1
-            places = _merged(snapshot, targets, k + (SPARE if last else 0), allowed, left_out, scales)
+            places = _merged(snapshot, targets, finish.depth(k) + (SPARE if last else 0), allowed, left_out, scales)
+            if finish:
+                shelf = Shelf(self.library.catalog, snapshot, targets, allowed, left_out)
+                done = finished(places[0], shelf, finish, k + (SPARE if last else 0))
+                places = [done.places]
             searched = perf_counter()
             hits, whole = self._fetch(places, k)
             searching, fetching = searching + searched - begun, fetching + perf_counter() - searched
@@ -252,6 +266,8 @@ class Searcher:
         timings = {"filter_ms": (filtered - started) * 1e3, "search_ms": searching * 1e3, "fetch_ms": fetching * 1e3}
         counts = {modality: count(snapshot, modality) for modality in targets}
         how = plan(counts, None if allowed is None else len(allowed), len(left_out))
+        if finish:
+            hits, how = [noted(hits[0], done, self.library.catalog)], replace(how, words=how.words + done.said(finish))
         return Found(hits, how, timings, snapshot)
 
     def _allowed(self, where: Where | None, targets: Mapping[Modality, Vectors]) -> NDArray[np.int64] | None:

@@ -34,8 +34,8 @@ def duplicates(
     if limit < 1:
         raise BadInput(f"--limit is {limit}: it must be 1 or more")
     from hearsee.indexer.library import Library
-    from hearsee.search.duplicates import LIKENESS
     from hearsee.search.duplicates import duplicates as twins
+    from hearsee.search.finishing import LIKENESS
     from hearsee.search.query import wanted_modalities
 
     near = LIKENESS if likeness is None else likeness

@@ -41,6 +41,11 @@ Least = Annotated[
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="Say what each part of the query did for each hit.")]
 Skip = Annotated[bool, typer.Option("--skip-bad-parts", help="Go on without parts that cannot be read, and name them.")]
+Lexical = Annotated[
+    bool, typer.Option("--lexical/--no-lexical", help="Look for the words in names, captions and texts too.")
+]
+Diverse = Annotated[float, typer.Option("--diverse", metavar="D", help="From 0, as they come, to 1, all different.")]
+Fold = Annotated[bool, typer.Option("--fold-duplicates", help="Show near-duplicates as one hit.")]
 Count = Annotated[int, typer.Option("-k", help="How many hits.")]
 
 
@@ -57,6 +62,9 @@ def search(
     min_chance: Least = None,
     explain: Explain = False,
     skip_bad_parts: Skip = False,
+    lexical: Lexical = False,
+    diverse: Diverse = 0.0,
+    fold_duplicates: Fold = False,
     library: LibraryOption = None,
     database: DatabaseOption = None,
     as_json: JsonOption = False,
@@ -80,6 +88,9 @@ def search(
             min_chance=min_chance,
             explain=explain,
             skip_bad_parts=skip_bad_parts,
+            lexical=lexical,
+            diverse=diverse,
+            fold_duplicates=fold_duplicates,
         )
     show_answer(answer, as_json=as_json)
 
@@ -123,11 +134,12 @@ def _reasons(hit: Hit, explanation: Explanation) -> Table:
 def _row(hit: Hit, *, chances: bool) -> tuple[str, ...]:
     about = ", ".join(f"{key} {value}" for key, value in hit.item.metadata.items())
     span = hit.span
+    also = f" (and {len(hit.stands_for):,} like it)" if hit.stands_for else ""
     part = "" if span is None else f"{span.start:.1f}–{span.end:.1f} s"
     if span is not None and span.unit == "characters":
         part = f"characters {span.start:.0f}–{span.end:.0f}"
     return (
         str(hit.rank), *([] if not chances else ["" if hit.chance is None else f"{hit.chance:.0%}"]),
         f"{hit.score:.3f}", str(hit.item.id), hit.item.modality.value,
-        name_of(hit.item), visible(about, 120), part,
+        name_of(hit.item) + also, visible(about, 120), part,
     )  # fmt: skip

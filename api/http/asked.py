@@ -18,7 +18,18 @@ MAX_FILES = 8
 MAX_FIELDS = 64
 MAX_JSON_BYTES = 2**20
 _MEDIA = ("image", "audio")
-_AS_JSON = ("weights", "where", "k", "min_chance", "explain", "keep", "skip_bad_parts")
+_AS_JSON = (
+    "weights",
+    "where",
+    "k",
+    "min_chance",
+    "explain",
+    "keep",
+    "skip_bad_parts",
+    "lexical",
+    "diverse",
+    "fold_duplicates",
+)
 _LISTS = ("text", "like", "without")
 
 

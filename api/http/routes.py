@@ -43,7 +43,9 @@ _FORM = {
         "k": {"type": "integer", "default": 10},
         "min_chance": {"type": "number"},
         "token": {"type": "string"},
-        **{name: {"type": "boolean", "default": False} for name in ("explain", "keep", "skip_bad_parts")},
+        **{name: {"type": "boolean", "default": False} for name in ("explain", "keep", "skip_bad_parts", "lexical")},
+        "fold_duplicates": {"type": "string", "description": "true, or the cosine from which two hits are one"},
+        "diverse": {"type": "number", "default": 0},
     },
 }
 _BODY = {
@@ -81,6 +83,9 @@ def _answer(searcher: Searcher, asked: Asked) -> AnswerOut:
         keep=query.keep,
         token=query.token,
         skip_bad_parts=query.skip_bad_parts,
+        lexical=query.lexical,
+        fold_duplicates=query.fold_duplicates,
+        diverse=query.diverse,
     )
     return AnswerOut.of(answer)
 

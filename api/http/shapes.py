@@ -30,6 +30,9 @@ class QueryIn(BaseModel):
     min_chance: float | None = None
     explain: bool = False
     skip_bad_parts: bool = False
+    lexical: bool = False  # look for the words in names, captions and texts too
+    fold_duplicates: bool | float = False  # near-duplicates become one hit; a number: the cosine from which
+    diverse: float = 0.0  # from 0, as they come, to 1, all different
     keep: bool = False  # answer with a token of the encoded query
     token: str | None = Field(default=None, max_length=100)  # instead of parts: the query that was kept
 
@@ -91,6 +94,11 @@ class CalibrationOut(BaseModel):
     words: str
 
 
+class TwinOut(BaseModel):
+    id: int
+    uri: str
+
+
 class HitOut(BaseModel):
     rank: int
     score: float
@@ -98,6 +106,8 @@ class HitOut(BaseModel):
     item: ItemOut
     span: SpanOut | None
     explanation: ExplanationOut | None
+    words: list[str]  # what the query says and the item's name, caption or text holds
+    stands_for: list[TwinOut]  # near-duplicates folded into it
 
     @classmethod
     def of(cls, hit: Hit) -> HitOut:
@@ -110,6 +120,8 @@ class HitOut(BaseModel):
             item=ItemOut.of(hit.item),
             span=span,
             explanation=explanation,
+            words=list(hit.words),
+            stands_for=[TwinOut(id=item.id, uri=item.uri) for item in hit.stands_for],
         )
 
 
