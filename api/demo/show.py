@@ -61,13 +61,15 @@ def _show_recall(tour: Tour, out: Console) -> None:
             direction.replace("->", " → "),
             *(_shaded(values[cut]) for cut in cuts),
             f"{values['queries']:,.0f}",
-            ", ".join(SHARED[direction]),
         )
         for direction, values in tour.recall.items()
     ]
-    columns = ("direction", *cuts, "questions", "right is the same")
+    columns = ("direction", *cuts, "questions")
     out.print()
     out.print(table("How often a right answer is among the first 1, 5 and 10", columns, rows, right=(1, 2, 3, 4)))
+    for shared in dict.fromkeys(SHARED[direction] for direction in tour.recall):
+        where = ", ".join(name.replace("->", " → ") for name in tour.recall if SHARED[name] == shared)
+        out.print(Text(f"{where}: right is the same {', '.join(shared)}", style="dim"))
     items = ", ".join(f"{count:,} {kind}" for kind, count in tour.counts.items())
     steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in tour.seconds.items() if name != "all")
     out.print(Text(f"{items}; {tour.indexed['encoded']:,} points encoded now; {steps}", style="dim"))

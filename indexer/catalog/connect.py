@@ -117,7 +117,7 @@ def explain(error: DBAPIError, label: str) -> HearseeError:
 def _sqlite(path: Path, *, writable: bool, create: bool, busy_seconds: float) -> Database:
     label = str(path)
     if path.is_dir() or not (create or path.is_file()):
-        raise NotFound(f"no catalog at {label}: index something first, as in `hearsee index FOLDER`")
+        raise NotFound(f"no catalog at {label}: restore it, or start anew with `hearsee index FOLDER --library NEW`")
     if create and not path.parent.is_dir():
         raise NotFound(f"no folder {path.parent} to make a catalog in: make it first")
     name = f"file:{quote(str(path.absolute()))}"
