@@ -26,11 +26,16 @@ def with_chances(
     """Each hit with its chance, less those below `least`; and whether any of them is close, none where nobody knows."""
     if scales is None:
         return list(hits), None
-    judged = [replace(hit, chance=scales[hit.item.modality].chances([hit.score])[0]) for hit in hits]
+    chances = {modality: iter(scale.chances(_scores(hits, modality))) for modality, scale in scales.items()}
+    judged = [replace(hit, chance=next(chances[hit.item.modality])) for hit in hits]
     if least is not None:
         kept = [hit for hit in judged if hit.chance is not None and hit.chance >= least]
         return [replace(hit, rank=rank) for rank, hit in enumerate(kept, 1)], bool(kept)
     return judged, any(scales[hit.item.modality].close(hit.score) for hit in judged)
+
+
+def _scores(hits: Sequence[Hit], modality: Modality) -> list[float]:
+    return [hit.score for hit in hits if hit.item.modality is modality]
 
 
 def with_reasons(

@@ -67,7 +67,8 @@ class Chances:
     """Reads the library's calibration, again whenever it was written, and knows each generation's background."""
 
     def __init__(self, library: Library) -> None:
-        self._library = library
+        self._folder = library.folder
+        self._made_for = library.space.fingerprint, library.info.library_id  # neither ever changes
         self._held: tuple[Stamp | None, Calibration | None] = (None, None)
         self._backgrounds: tuple[int, dict[Modality, Background | None]] = (-1, {})
         self._lock = threading.Lock()
@@ -77,7 +78,7 @@ class Chances:
         """What the cosines of this query's one target for each modality mean."""
         calibration, asker = self.calibration(), asker_of(parts)
         wanted = [modality for modality in targets if count(snapshot, modality)]
-        reason = _unfit(calibration, self._library, asker, wanted, fusion)
+        reason = _unfit(calibration, self._made_for, asker, wanted, fusion)
         if reason or calibration is None:
             return Scales(None, Standing(False, False, f"not calibrated: {reason}"))
         made = {}
@@ -89,11 +90,11 @@ class Chances:
         return Scales(made, _standing(calibration, snapshot, parts, wanted))
 
     def calibration(self) -> Calibration | None:
-        path = self._library.folder / NAME
+        path = self._folder / NAME
         stamp = _stamp(path)
         held = self._held
         if held[0] != stamp:
-            held = self._held = (stamp, read_calibration(self._library.folder) if stamp else None)
+            held = self._held = (stamp, read_calibration(self._folder) if stamp else None)
         return held[1]
 
     def background(self, snapshot: Snapshot, modality: Modality) -> Background | None:
@@ -131,13 +132,13 @@ def by_chance(found: Mapping[Modality, Sequence[Near]], scales: Mapping[Modality
 
 
 def _unfit(
-    calibration: Calibration | None, library: Library, asker: str, wanted: Sequence[Modality], fusion: Fusion
+    calibration: Calibration | None, made_for: tuple[str, str], asker: str, wanted: Sequence[Modality], fusion: Fusion
 ) -> str | None:
     if calibration is None:
         return "run `hearsee calibrate` on a library with groups"
-    if calibration.space_fingerprint != library.space.fingerprint:
+    if calibration.space_fingerprint != made_for[0]:
         return "the calibration was made for another space; run `hearsee calibrate` again"
-    if calibration.library_id != library.info.library_id:
+    if calibration.library_id != made_for[1]:
         return "the calibration was made for another library; run `hearsee calibrate` again"
     missing = [f"{asker}->{modality}" for modality in wanted if f"{asker}->{modality}" not in calibration.pairs]
     if missing:
