@@ -30,7 +30,7 @@ from hearsee.core.vectors import Vectors, unit
 from hearsee.indexer.align.fusion import FusionRecipe, learn_fusion
 from hearsee.indexer.align.mixes import Damage, Groups, Mix, asked
 from hearsee.search.evaluate.ladder import blended, simplex
-from hearsee.search.fusion import AttentionFusion, EncodedPart, FixedFusion, MeanFusion, SlerpFusion
+from hearsee.search.fusion import AttentionFusion, Blend, EncodedPart, FixedFusion, MeanFusion, SlerpFusion
 from hearsee.toybox.mixes import toybox_groups
 from hearsee.toybox.space import toybox_space
 from hearsee.toybox.towers.encoders import WEIGHTS
@@ -102,7 +102,7 @@ def measured(
             (FixedFusion(dict(zip(kinds, point, strict=True))) for point in simplex(len(kinds))),
             key=lambda blend: first(validation, mix, wanted, blended(blend, parts, mix, wanted)).mean(),
         )
-        blends = {
+        blends: dict[str, Blend] = {
             "mean": MeanFusion(),
             "slerp": SlerpFusion(),
             "fixed": fixed,
