@@ -14,6 +14,10 @@ from hearsee.indexer.gallery import Near
 
 SMOOTH = 60  # of reciprocal rank fusion: how little the first places differ
 DEPTH = 200  # places of either ranking that count
+# What an item must hold to count at all: nearly all that the question says, rare words counting more, or a name. Less
+# would let pictures with a caption outrank better ones without, by words such as "a" and "left": benchmarks/hybrid.py.
+ENOUGH = 0.9
+NAME = 5  # items at the most that hold the same name; a phrase with a digit in it is one
 COMMON = 20_000  # items; a phrase that more of them hold says too little about each
 
 
@@ -53,7 +57,11 @@ def ranked(
     ids, owner = np.unique(np.concatenate(found), return_inverse=True)
     rarity = [np.log1p((max(items - len(one), 0) + 0.5) / (len(one) + 0.5)) for one in found]
     scores = np.bincount(owner, np.repeat(rarity, [len(one) for one in found]), len(ids))
-    kept = np.ones(len(ids), np.bool_) if allowed is None else np.isin(ids, allowed)
+    named = [one for phrase, one in zip(phrases, found, strict=True) if is_name(phrase) and len(one) <= NAME]
+    kept = scores >= ENOUGH * sum(rarity)
+    kept |= np.isin(ids, np.concatenate([np.empty(0, np.int64), *named]))
+    if allowed is not None:
+        kept &= np.isin(ids, allowed)
     if left_out:
         kept &= ~np.isin(ids, list(left_out))
     ids, scores = ids[kept], scores[kept].round(9)  # one sum in another order is the same sum
@@ -82,6 +90,11 @@ def merged(near: Sequence[Near], beside: Sequence[Near], wording: Wording) -> li
         return -total, words, -score, item
 
     return sorted([*near, *beside], key=order)
+
+
+def is_name(phrase: Phrase) -> bool:
+    """`IMG_2041` and `7731` name things."""
+    return any(word.isdecimal() for word in phrase.words)
 
 
 def _among(item: int, ids: Ids) -> bool:
