@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from hearsee.core.errors import BadInput
 from hearsee.core.modality import Modality
 from hearsee.core.vectors import Vectors
-from hearsee.search.fusion.negatives import steer
+from hearsee.search.fusion.negatives import left_over, steer
 
 # Below this length a sum of unit vectors is rounding noise of parts that cancel out.
 NO_DIRECTION = 1e-4
+CANCELLED = "the parts of the query cancel each other out: change a weight or leave out a negative part"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ def contributions_of(blend: Blend, parts: Sequence[EncodedPart], wanted: Modalit
         added[positive] = blend.contributions(vectors, [parts[at].modality for at in positive], weights, wanted)[0]
     _scale(added)
     if negative:
+        if not left_over(added.sum(axis=0), [parts[at].vector for at in negative]) > NO_DIRECTION:
+            raise BadInput(CANCELLED)
         steer(added, negative, [parts[at].vector for at in negative], [parts[at].weight for at in negative])
         _scale(added)
     return added
@@ -77,5 +80,5 @@ def _scale(added: NDArray[np.float64]) -> None:
     """To a sum of length one."""
     length = float(np.linalg.norm(added.sum(axis=0)))
     if not length > NO_DIRECTION * max(1.0, float(np.abs(added).max())):
-        raise BadInput("the parts of the query cancel each other out: change a weight or leave out a negative part")
+        raise BadInput(CANCELLED)
     added /= length

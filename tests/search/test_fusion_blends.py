@@ -33,10 +33,11 @@ def test_weights_pull_by_their_ratio() -> None:
     assert fuse(part(1, 0, weight=0.3), part(0, 1, weight=0.4)) == [0.6, 0.8]
 
 
-def test_a_negative_part_is_subtracted_with_its_weight() -> None:
-    assert fuse(part(1, 0), part(0, 1, negative=True)) == [0.7071, -0.7071]
-    # (0.6, 0.8) - 0.8 * (0, 1) leaves only the first axis.
-    assert fuse(part(0.6, 0.8), part(0, 1, weight=0.8, negative=True)) == [1, 0]
+def test_a_negative_part_is_taken_out_with_its_weight() -> None:
+    # (1, 0) - 1.25 * 0.8 * (0, 1)
+    assert fuse(part(1, 0), part(0, 1, weight=0.8, negative=True)) == [0.7071, -0.7071]
+    # (0.6, 0.8) - 1.25 * 0.64 * (0, 1) leaves only the first axis.
+    assert fuse(part(0.6, 0.8), part(0, 1, weight=0.64, negative=True)) == [1, 0]
 
 
 def test_a_score_is_the_weighted_sum_of_the_parts_cosines_up_to_one_factor() -> None:

@@ -77,7 +77,7 @@ def test_many_vectors_answer_as_one_by_one(searcher: Searcher) -> None:
 
 def test_weights_and_negatives_steer_as_the_formula_says(searcher: Searcher) -> None:
     a, b, n = (vector_of(text=text).astype(np.float64) for text in ("bell", "far", "rain"))
-    z = (a + b) / np.linalg.norm(a + b) - 1.5 * n
+    z = (a + b) / np.linalg.norm(a + b) - 1.25 * 1.5 * n
     weights = {"text": 3, "without": 1.5}
     answer = searcher.search(text=["bell", "far"], without="rain", weights=weights, wanted="image", k=20)
     want = expected(SHELF, z / np.linalg.norm(z), (IMAGE,), 20)
