@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +25,10 @@ def calibrate(
             metavar="KEYS",
             help="Right is what has equal metadata: thing,count, or text->image=thing,colour; may repeat. Else groups.",
         ),
+    ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option("--pairs", metavar="FILE", help="Right is what a line here names together: two URIs, a tab."),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", help="At most this many questions a pair.")] = 2000,
     seed: Annotated[int, typer.Option("--seed", help="Of the questions drawn and of the folds.")] = 0,
@@ -55,7 +60,7 @@ def calibrate(
                 tasks[pair] = shown.add_task(pair, total=total)
             shown.update(tasks[pair], completed=done)
 
-        found = fit(opened, relevant_by=keys, limit=limit, seed=seed, progress=go_on)
+        found = fit(opened, relevant_by=keys, pairs=_pairs(pairs), limit=limit, seed=seed, progress=go_on)
         save_calibration(writer, found)
     if as_json:
         print_json(found.as_dict())
@@ -93,6 +98,23 @@ def _reliability(pairs: Mapping[str, PairCalibration]) -> list[list[str]]:
         shares = {round(one.low * 10): f"{one.true:.0%}" for one in pair.table}
         rows.append([name, *(shares.get(tenth, "") for tenth in range(10))])
     return rows
+
+
+def _pairs(file: Path | None) -> list[tuple[str, str]] | None:
+    """Two URIs a line, with a tab between them; empty lines do not count."""
+    from hearsee.core.errors import BadInput
+
+    if file is None:
+        return None
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise BadInput(f"--pairs {file}: it is not UTF-8 text") from None
+    rows = [(number, line.split("\t")) for number, line in enumerate(lines, 1) if line.strip()]
+    for number, row in rows:
+        if len(row) != 2:
+            raise BadInput(f"--pairs {file}: line {number} must be two URIs with a tab between them")
+    return [(row[0].strip(), row[1].strip()) for _, row in rows]
 
 
 def _keys(given: Sequence[str]) -> list[str] | dict[str, list[str]] | None:

@@ -23,7 +23,7 @@ from hearsee.search.calibration.population import Questions, hits_of
 from hearsee.search.calibration.stored import Calibration
 from hearsee.search.evaluate.evaluation import RelevantBy, split
 from hearsee.search.evaluate.ranks import NONE, ItemPoints, Labels
-from hearsee.search.evaluate.relevance import Classes, by_group, by_keys, labels_of
+from hearsee.search.evaluate.relevance import Classes, by_group, by_keys, by_pairs, labels_of
 from hearsee.search.fusion import EncodedPart, Fusion
 from hearsee.search.searcher import Searcher
 from hearsee.search.stored import live_points
@@ -38,6 +38,7 @@ def calibrate(
     searcher: Searcher,
     *,
     relevant_by: RelevantBy | None = None,
+    pairs: Sequence[tuple[str, str]] | None = None,
     limit: int = LIMIT,
     seed: int = 0,
     progress: Progress = lambda *_: None,
@@ -45,22 +46,27 @@ def calibrate(
     """What each pair's cosines are worth in this library; nothing is written.
 
     Relevant is what shares the asking item's group, or has equal values under the metadata keys of `relevant_by` (one
-    list, or a list by direction; a mix goes by the keys of all its parts). A mix asks with one item of each of its
-    modalities that belong together, fused as a query is, and is never its own answer.
+    list, or a list by direction; a mix goes by the keys of all its parts), or is named with it in `pairs` of URIs (what
+    is paired with the same item belongs together). A mix asks with one item of each of its modalities that belong
+    together, fused as a query is, and is never its own answer.
     """
     if limit < FEWEST_QUESTIONS:
         raise BadInput(f"limit is {limit}: a chance needs at least {FEWEST_QUESTIONS} questions")
     library = searcher.library
     snapshot = library.snapshot()
-    fitting = _Fitting(searcher, snapshot, relevant_by, limit, seed)
-    pairs, judged = {}, {}
+    if pairs is not None and relevant_by is not None:
+        raise BadInput("relevant_by and pairs both say what is relevant: give one of them")
+    groups = by_group(library.catalog) if pairs is None else by_pairs(library.catalog, pairs)
+    fitting = _Fitting(searcher, snapshot, relevant_by, groups, limit, seed)
+    plain = "group" if pairs is None else "pair"
+    fitted, judged = {}, {}
     for mix in MIXES:
         for answering in Modality:
             name = f"{'+'.join(mix)}->{answering}"
             found = fitting.pair(mix, answering, lambda done, total, name=name: progress(name, done, total))  # type: ignore[misc]
             if found is not None:
-                pairs[name], judged[name] = found, ", ".join(fitting.keys(mix, answering)) or "group"
-    if not pairs:
+                fitted[name], judged[name] = found, ", ".join(fitting.keys(mix, answering)) or plain
+    if not fitted:
         raise BadInput(_nothing(searcher, relevant_by))
     return Calibration(
         space_fingerprint=library.space.fingerprint,
@@ -69,7 +75,7 @@ def calibrate(
         items={modality.value: len(stored.items) for modality, stored in fitting.stored.items()},
         relevant_by=judged,
         fusion=fusion_name(searcher.fusion),
-        pairs=pairs,
+        pairs=fitted,
         seed=seed,
     )
 
@@ -81,6 +87,7 @@ class _Fitting:
     searcher: Searcher
     snapshot: Snapshot
     relevant_by: RelevantBy | None
+    groups: Classes
     limit: int
     seed: int
 
@@ -91,7 +98,6 @@ class _Fitting:
             self.relevant_by = {"->".join(split(name)): list(keys) for name, keys in self.relevant_by.items()}
         self.stored = {modality: ItemPoints.of(*live_points(self.snapshot, modality)) for modality in Modality}
         self.backgrounds = {modality: background(self.snapshot, modality) for modality in Modality}
-        self.groups = by_group(self.searcher.library.catalog)
         self.classes: dict[tuple[str, ...], Classes] = {(): self.groups}
 
     def pair(self, mix: Mix, answering: Modality, on_done: Callable[[int, int], None]) -> PairCalibration | None:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from hearsee.core.errors import NotFound
 from hearsee.core.item import Item
 from hearsee.core.modality import Modality
 from hearsee.indexer.catalog import Catalog
@@ -29,6 +30,26 @@ def by_keys(catalog: Catalog, keys: Sequence[str]) -> Classes:
         (item.modality, item.id, json.dumps(values, sort_keys=True))
         for item in _all_items(catalog)
         if (values := _values(item.metadata, keys)) is not None
+    )
+
+
+def by_pairs(catalog: Catalog, pairs: Sequence[tuple[str, str]]) -> Classes:
+    """Items named together by their URIs belong together, and so does whatever is paired with either of them."""
+    leader: dict[str, str] = {}
+
+    def lead(uri: str) -> str:
+        while leader.setdefault(uri, uri) != uri:
+            leader[uri] = uri = leader[leader[uri]]
+        return uri
+
+    for one, other in pairs:
+        leader[lead(one)] = lead(other)
+    known = catalog.find(list(leader))
+    for uri in leader:
+        if uri not in known:
+            raise NotFound(f"the pairs name {uri[:200]!r}, which the library does not hold; see `hearsee list`")
+    return _classes(
+        (item.modality, item.id, lead(uri)) for uri, item in sorted(known.items(), key=lambda row: row[1].id)
     )
 
 

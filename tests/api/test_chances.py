@@ -58,6 +58,9 @@ def test_calibrating_tells_how_far_to_trust_it(library: Path, capsys: pytest.Cap
     assert "text->image" in shown
     assert "the same number" in shown
     assert "90-100 %" in shown
+    file = library.parent / "pairs.tsv"
+    file.write_text("".join(f"test:text-{n}\ttest:image-{n}\n" for n in range(70)))
+    assert "the same pair" in said(capsys, "calibrate", "--library", library, "--pairs", file)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +68,8 @@ def test_calibrating_tells_how_far_to_trust_it(library: Path, capsys: pytest.Cap
     [
         (["--limit", "3"], "limit is 3"),
         (["--seed", "-1"], "--seed is -1"),
+        (["--pairs", __file__], "line 1 must be two URIs"),
+        (["--pairs", "nowhere.tsv"], "nowhere.tsv: No such file"),
         (["--relevant-by", "nothing"], "fewer than 50 items agree"),
         (["--relevant-by", "text>image=number"], "write it like text->image"),
         (["--relevant-by", "number", "--relevant-by", "kind"], "name a direction in each"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hearsee.core.errors import BadInput
+from hearsee.core.errors import BadInput, NotFound
 from hearsee.core.modality import Modality
 from hearsee.core.space import hash_space
 from hearsee.indexer.batch import Batch
@@ -245,6 +245,20 @@ def test_metadata_may_say_what_is_relevant(folder: Path) -> None:
         assert found.pairs["text->image"].questions == 60
         with pytest.raises(BadInput, match="a list of metadata keys"):
             calibrate(opened, relevant_by="kind")
+
+
+def test_pairs_may_say_what_is_relevant(folder: Path) -> None:
+    pairs = [(f"test:text-{n}", f"test:image-{n}") for n in range(100)]
+    pairs += [(f"test:image-{n}", f"test:audio-{n}") for n in range(60)]
+    with open_library(folder) as opened:
+        found = calibrate(opened, pairs=pairs)
+        assert found.pairs["text->image"].questions == 100
+        assert found.pairs["text->audio"].questions == 60  # by way of the picture
+        assert set(found.relevant_by.values()) == {"pair"}
+        with pytest.raises(NotFound, match="the pairs name 'test:nowhere'"):
+            calibrate(opened, pairs=[("test:text-1", "test:nowhere")])
+        with pytest.raises(BadInput, match="give one of them"):
+            calibrate(opened, pairs=pairs, relevant_by=["kind"])
 
 
 def test_the_background_leaves_out_what_was_removed(tmp_path: Path) -> None:
