@@ -1,56 +1,73 @@
-"""`hearsee spaces`: which spaces there are."""
+"""`hearsee spaces`: which spaces there are, and what stands behind one."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from hearsee.api.options import JsonOption
 from hearsee.api.terminal import console, print_json, table
 
-NEEDS = {
-    "hash": "nothing; equal bytes are near, it understands nothing (for tests)",
-    "toybox": "nothing; knows the toybox world only, weights come with the package",
-}
+Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show licences, figures and reasons of one space.")]
+OFFLINE = ("toybox", "hash")  # they come with the package
+HASH = {"about": "Equal bytes are near, it understands nothing: for tests.", "megabytes": 0, "free": True}
 
 
-def spaces(as_json: JsonOption = False) -> None:
-    """List the spaces that vectors can be made in."""
+def spaces(name: Name = None, as_json: JsonOption = False) -> None:
+    """List the spaces that vectors can be made in; with a name, what stands behind it."""
+    from hearsee.core.errors import NotFound
     from hearsee.core.space import space_names
 
-    rows = [_about(name) for name in space_names()]
+    names = sorted(space_names(), key=lambda one: (OFFLINE.index(one) if one in OFFLINE else len(OFFLINE), one))
+    if name is not None and name not in names:
+        raise NotFound(f"no space is named {name!r}: known are {', '.join(names)}")
+    rows = [_about(one) for one in ([name] if name else names)]
     if as_json:
         print_json({"spaces": rows})
-        return
-    cells = [
-        (row["name"], row["dim"] or "", ", ".join(row["towers"]), row["needs"], str(row["fingerprint"] or "")[:12])
-        for row in rows
-    ]
-    console().print(table("Spaces", ("name", "dim", "encodes", "needs", "fingerprint"), cells, right=(1,)))
+    elif name is not None:
+        _show_one(rows[0])
+    else:
+        cells = [(row["name"], row["dim"] or "", _weights(row), row["about"]) for row in rows]
+        out = console()
+        out.print(table("Spaces", ("name", "dim", "weights", "what it is"), cells, right=(1,)))
+        out.print("licences, languages and figures of one: hearsee spaces NAME", style="dim")
+
+
+def _weights(row: dict[str, Any]) -> str:
+    if row["name"] in OFFLINE:
+        return "come with it"
+    return f"{row['megabytes']:,} MB{'' if row['free'] else ', not free'}" if row["megabytes"] else ""
+
+
+def _show_one(row: dict[str, Any]) -> None:
+    out = console()
+    out.print(f"{row['name']}: {row['about']}")
+    out.print(
+        f"{row['dim'] or '?'} dimensions; weights: {_weights(row) or 'unknown'}; {row.get('reason', '')}", style="dim"
+    )
+    lines = [("tower", modality, tower["tower"], "") for modality, tower in row["towers"].items()]
+    for kind, key in (("weights", "licence"), ("data", "licence"), ("figures", "value")):
+        lines += [(kind, one["what"], one[key], one["source"]) for one in row.get(kind, [])]
+    lines += [("languages", ", ".join(row["languages"]), "", "")] if row.get("languages") else []
+    out.print(table("", ("", "what", "is", "says"), lines))
 
 
 def _about(name: str) -> dict[str, Any]:
-    """What a space is made of, or what it lacks."""
+    """What a space is made of; presets are not loaded, since that would look for weights and fetch them."""
     from hearsee.core.errors import HearseeError
     from hearsee.core.presets import describe_spaces
     from hearsee.core.space import load_space
 
-    known: dict[str, Any] = {
-        "name": name,
-        "dim": None,
-        "towers": {},
-        "needs": NEEDS.get(name, "see what brings it"),
-        "fingerprint": None,
-    }
     described = {row["name"]: row for row in describe_spaces()}
-    if name in described and name not in NEEDS:  # loading would look for weights, and fetch them
-        row = described[name]
-        towers = {modality: {"tower": tower} for modality, tower in sorted(row["towers"].items())}
-        licence = "" if row["free"] else ", not free for every use"
-        needs = f"{row['megabytes']:,} MB of weights{licence}: {row['about']}"
-        return {**known, **row, "towers": towers, "needs": needs}
+    row: dict[str, Any] = {"name": name, "dim": None, "about": "", "megabytes": 0, "free": True, "fingerprint": None}
+    row |= HASH if name == "hash" else {}
+    row |= described.get(name, {})
+    if name in described and name not in OFFLINE:
+        return row | {"towers": {modality: {"tower": tower} for modality, tower in sorted(row["towers"].items())}}
     try:
         space = load_space(name)
-        towers = {str(m): {"tower": t.contract.tower, "dim": t.dim} for m, t in sorted(space.towers.items())}
-        return {**known, "dim": space.dim, "towers": towers, "fingerprint": space.fingerprint}
     except (HearseeError, ImportError) as error:
-        return {**known, "needs": f"cannot be used here: {error}"}
+        return row | {"towers": {}, "about": f"cannot be used here: {error}"}
+    towers = {str(m): {"tower": t.contract.tower, "dim": t.dim} for m, t in sorted(space.towers.items())}
+    return row | {"dim": space.dim, "towers": towers, "fingerprint": space.fingerprint}
