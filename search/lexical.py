@@ -17,7 +17,7 @@ DEPTH = 200  # places of either ranking that count
 # What an item must hold to count at all: nearly all that the question says, rare words counting more, or a name. Less
 # would let pictures with a caption outrank better ones without, by words such as "a" and "left": benchmarks/hybrid.py.
 ENOUGH = 0.9
-NAME = 5  # items at the most that hold the same name; a phrase with a digit in it is one
+NAME = 5  # items at the most that hold the same name; see is_name
 COMMON = 20_000  # items; a phrase that more of them hold says too little about each
 
 
@@ -93,8 +93,8 @@ def merged(near: Sequence[Near], beside: Sequence[Near], wording: Wording) -> li
 
 
 def is_name(phrase: Phrase) -> bool:
-    """`IMG_2041` and `7731` name things."""
-    return any(word.isdecimal() for word in phrase.words)
+    """`IMG_2041` and `7731` name things; `2` counts them."""
+    return any(word.isdecimal() and (len(word) > 2 or len(phrase.words) > 1) for word in phrase.words)
 
 
 def _among(item: int, ids: Ids) -> bool:
