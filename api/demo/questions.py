@@ -10,6 +10,7 @@ from typing import Any
 from hearsee.core.modality import Modality
 from hearsee.indexer.library import Library
 from hearsee.toybox.lexicon import NAMES
+from hearsee.toybox.scene import HEARD
 from hearsee.toybox.words import plural
 
 HITS = 5
@@ -60,9 +61,10 @@ def questions(library: Library) -> list[Question]:
 
 
 def _words_to(groups: Sequence[Group], name: str, thing: str, wanted: Modality) -> Question:
-    shown = _find(groups, thing)[Modality.TEXT].metadata
+    """All that is heard is said: what the toybox's captions leave unsaid means one, medium, in the middle and near."""
+    shown = _of(_find(groups, thing)[Modality.TEXT], *HEARD)
     right = {key: shown[key] for key in ("thing", "count", "distance")}
-    return Question(f"{name}", {"text": _phrase(right), "wanted": [wanted.value]}, right, {})
+    return Question(name, {"text": _phrase(shown), "wanted": [wanted.value]}, right, {})
 
 
 def _picture_to_caption(groups: Sequence[Group], thing: str) -> Question:
@@ -91,7 +93,7 @@ def _all_together(groups: Sequence[Group], thing: str) -> Question:
 
 
 def _like_but_not(groups: Sequence[Group], thing: str) -> Question:
-    picture = _find(groups, thing)[Modality.IMAGE]
+    picture = _repainted(groups, thing)[Modality.IMAGE]
     colour = picture.metadata["colour"]
     asked = {"like": picture.id, "without": colour, "wanted": ["image"]}
     return Question("like this but not that", asked, _of(picture, "thing"), {"colour": colour})
@@ -104,7 +106,9 @@ def _of(item: Any, *keys: str) -> dict[str, Any]:
 def _phrase(shown: Mapping[str, Any]) -> str:
     name, count = NAMES[shown["thing"]][0], shown["count"]
     noun = plural(name) if count > 1 else name.partition("|")[0]
-    return f"{_NUMBERS[count]} {noun}, {'far away' if shown['distance'] == 'far' else 'close by'}"
+    side = "in the middle" if shown["side"] == "middle" else f"on the {shown['side']}"
+    away = "far away" if shown["distance"] == "far" else "close by"
+    return f"{_NUMBERS[count]} {shown['size']} {noun} {side}, {away}"
 
 
 def _find(groups: Sequence[Group], thing: str) -> Group:
@@ -112,6 +116,19 @@ def _find(groups: Sequence[Group], thing: str) -> Group:
     shown = [group for group in groups if group[Modality.IMAGE].metadata["thing"] == thing]
     several = [group for group in shown if group[Modality.IMAGE].metadata["count"] > 1]
     return (several or shown or list(groups))[0]
+
+
+def _repainted(groups: Sequence[Group], thing: str) -> Group:
+    """A group that another one repeats in another colour, of the thing if there is one: so that there is an answer."""
+    seen: dict[tuple[Any, ...], Group] = {}
+    pairs = []
+    for group in groups:
+        shown = group[Modality.IMAGE].metadata
+        twin = seen.setdefault(tuple(shown[key] for key in HEARD), group)
+        if twin[Modality.IMAGE].metadata["colour"] != shown["colour"]:
+            pairs.append(twin)
+    fitting = [group for group in pairs if group[Modality.IMAGE].metadata["thing"] == thing]
+    return (fitting or pairs or [_find(groups, thing)])[0]
 
 
 def _whole_groups(library: Library) -> list[Group]:
