@@ -72,7 +72,7 @@ def space_names() -> list[str]:
 
 
 def load_space(name: str) -> Space:
-    """Find a space by name, or by the folder that describes it; no weights are read into memory until something is encoded."""
+    """Find a space by name, or by the folder that describes it; weights are read when something is encoded."""
     if name == "hash":
         return hash_space()
     for entry in entry_points(group="hearsee.spaces"):
