@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Closed(Exception):  # noqa: N818  a state, not an error for users
+class Closed(Exception):  # a state, not an error for users
     """The other side has gone."""
 
 

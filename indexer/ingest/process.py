@@ -26,11 +26,11 @@ _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THR
 _PIPE_BYTES = 2**20
 
 
-class Late(Exception):  # noqa: N818  a state, not an error for users
+class Late(Exception):  # a state, not an error for users
     """No whole answer came in time."""
 
 
-class Died(Exception):  # noqa: N818
+class Died(Exception):
     """The process ended before its answer was whole."""
 
 
