@@ -7,7 +7,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -36,16 +36,22 @@ class WriterLock:
             raise Busy(
                 f"library {folder} is being written by process {holder}: wait until it has finished, then run again"
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        _note(descriptor, f"{os.getpid()}\n")
         return cls(descriptor)
 
     def release(self) -> None:
         """The file stays: removing it would let two writers hold two files of one name."""
         if self._descriptor >= 0:
-            os.ftruncate(self._descriptor, 0)
+            _note(self._descriptor, "")
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _note(descriptor: int, text: str) -> None:
+    """Say who holds the lock, as well as the disk allows: the lock itself is the kernel's."""
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, text.encode(), 0)
 
 
 @contextmanager
