@@ -45,7 +45,14 @@ def item_row(item: Item) -> dict[str, Any]:
 
 
 def hit_row(hit: Hit) -> dict[str, Any]:
-    row = {"rank": hit.rank, "score": float(hit.score), "chance": hit.chance, "item": item_row(hit.item)}
+    item = item_row(hit.item)
+    row = {
+        "rank": hit.rank,
+        "score": float(hit.score),
+        "chance": hit.chance,
+        "item": item,
+        "metadata": item["metadata"],
+    }
     twins = [{"id": item.id, "uri": item.uri} for item in hit.stands_for]
     more = {"span": plain(hit.span), "explanation": plain(hit.explanation), "words": list(hit.words)}
     return row | more | {"stands_for": twins}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,7 @@ from hearsee.api.terminal import console, print_json, table, visible
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
     from hearsee.search import Answer, Hit
     from hearsee.search.explain import Explanation
@@ -110,13 +112,15 @@ def show_answer(answer: Answer, *, as_json: bool = False) -> None:
     if answer.nothing_close:
         out.print("Nothing close to that. The nearest all the same:", style="bold")
     chances = answer.calibration.calibrated
-    columns = ("#", *(["chance"] if chances else []), "score", "id", "what", "item", "about", "where")
+    columns = ("#", *(["chance"] if chances else []), "score", "id", "what", "item")
     rows = (_row(hit, chances=chances) for hit in answer.hits)
     out.print(table("", columns, rows, right=range(4 if chances else 3)))
     for hit in answer.hits:
         if hit.explanation is not None:
             out.print(_reasons(hit, hit.explanation))
-    out.print(f"{answer.plan.words}; {answer.calibration.words}; {answer.timings['total_ms']:.0f} ms", style="dim")
+    encoding = answer.timings["encode_ms"]  # the first time with loading what encodes
+    times = f"{encoding:,.0f} ms to encode, {answer.timings['total_ms'] - encoding:,.0f} ms to search"
+    out.print(f"{answer.plan.words}; {answer.calibration.words}; {times}", style="dim")
 
 
 def _reasons(hit: Hit, explanation: Explanation) -> Table:
@@ -131,15 +135,23 @@ def _reasons(hit: Hit, explanation: Explanation) -> Table:
     return table(f"#{hit.rank}, {hit.score:.3f}", columns, rows, right=(1, 2, 3, 4))
 
 
-def _row(hit: Hit, *, chances: bool) -> tuple[str, ...]:
-    about = ", ".join(f"{key} {value}" for key, value in hit.item.metadata.items())
-    span = hit.span
+def _row(hit: Hit, *, chances: bool) -> tuple[str | Text, ...]:
+    """Two lines a hit: which item and where in it; what is known about it."""
+    from rich.text import Text
+
     also = f" (and {len(hit.stands_for):,} like it)" if hit.stands_for else ""
-    part = "" if span is None else f"{span.start:.1f}–{span.end:.1f} s"
-    if span is not None and span.unit == "characters":
-        part = f"characters {span.start:.0f}–{span.end:.0f}"
-    return (
-        str(hit.rank), *([] if not chances else ["" if hit.chance is None else f"{hit.chance:.0%}"]),
-        f"{hit.score:.3f}", str(hit.item.id), hit.item.modality.value,
-        name_of(hit.item) + also, visible(about, 120), part,
-    )  # fmt: skip
+    part = ""
+    if hit.span is not None:
+        start, end = hit.span.start, hit.span.end
+        part = f", {start:.1f}–{end:.1f} s" if hit.span.unit == "seconds" else f", characters {start:.0f}–{end:.0f}"
+    known = hit.item.metadata.items()
+    about = ", ".join(f"{key} {_said(value)}" for key, value in known if value is not None)
+    caption = [visible(f"“{hit.item.caption}”", 120)] if hit.item.caption else []
+    more = "".join(f"\n{line}" for line in (*caption, *([visible(about, 120)] if about else [])))
+    item = Text.assemble(name_of(hit.item) + part + also, (more, "dim"))
+    chance = [] if not chances else ["" if hit.chance is None else f"{hit.chance:.0%}"]
+    return str(hit.rank), *chance, f"{hit.score:.3f}", str(hit.item.id), hit.item.modality.value, item
+
+
+def _said(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) else str(value)
