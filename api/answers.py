@@ -53,7 +53,7 @@ def hit_row(hit: Hit) -> dict[str, Any]:
         "item": item,
         "metadata": item["metadata"],
     }
-    twins = [{"id": item.id, "uri": item.uri} for item in hit.stands_for]
+    twins = [{"id": twin.id, "uri": twin.uri} for twin in hit.stands_for]
     more = {"span": plain(hit.span), "explanation": plain(hit.explanation), "words": list(hit.words)}
     return row | more | {"stands_for": twins}
 

@@ -133,7 +133,7 @@ def test_weights_that_are_none_are_damaged(learned: Learned, tmp_path: Path) -> 
     path.write_bytes(b"nothing of the kind")
     with pytest.raises(Damaged, match="holds no fusion weights"):
         read_learned(path, space.fingerprint, space.dim)
-    poisoned = {**learned.weights["additive"], "read": np.full(32, np.nan, np.float32)}
+    poisoned = {**learned.weights["additive"], "read": np.full_like(learned.weights["additive"]["read"], np.nan)}
     path.write_bytes(packed(replace(learned, weights={"additive": poisoned})))
     with pytest.raises(Damaged, match="finite"):
         read_learned(path, space.fingerprint, space.dim)
