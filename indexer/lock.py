@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from hearsee.core.errors import Busy
+from hearsee.core.errors import Busy, HearseeError
 
 WRITER = "writer.lock"
 OPENING = "opening.lock"
@@ -25,7 +25,7 @@ class WriterLock:
 
     @classmethod
     def take(cls, folder: Path) -> Self:
-        descriptor = os.open(folder / WRITER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = _made(folder / WRITER)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -45,6 +45,16 @@ class WriterLock:
             _note(self._descriptor, "")
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _made(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise HearseeError(
+            f"{path}: cannot be opened for writing ({error.strerror}): "
+            "check the disk and the permissions of its folder, then run again"
+        ) from error
 
 
 def _note(descriptor: int, text: str) -> None:
@@ -74,7 +84,7 @@ def opening(folder: Path) -> Iterator[None]:
 @contextmanager
 def unlinking(folder: Path, wait_seconds: float) -> Iterator[bool]:
     """Held while files are unlinked; yields False when readers kept loading for longer than the wait."""
-    descriptor = os.open(folder / OPENING, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = _made(folder / OPENING)
     try:
         yield _exclusive(descriptor, time.monotonic() + wait_seconds)
     finally:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from hearsee.core.errors import HearseeError
 from hearsee.indexer import segments
 from hearsee.indexer.catalog import Catalog
 from hearsee.indexer.files import TEMPORARY
@@ -42,7 +43,16 @@ def unlink(folder: Path, paths: Sequence[str]) -> None:
             log.warning("library %s is being opened: %d old files stay for the next writer", folder, len(paths))
             return
         for path in paths:
-            (folder / path).unlink(missing_ok=True)
+            _remove(folder / path)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise HearseeError(
+            f"{path}: cannot be removed ({error.strerror}), though nothing needs it: check the disk, then run again"
+        ) from error
 
 
 def _within(folder: Path) -> list[Path]:

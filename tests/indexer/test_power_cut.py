@@ -91,7 +91,8 @@ class Said:
 def write_until_cut(disk: Disk, folder: Path, seed: int, start: int, dice: random.Random) -> Said:
     command = [sys.executable, "-m", "tests.indexer.crasher", str(folder), str(seed), str(start)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as child:
-        assert child.stdout is not None and child.stderr is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
         early = dice.random() < 0.1  # perhaps while the library is made or opened
         if not early:
             select.select([child.stdout], [], [], 120)
@@ -120,7 +121,8 @@ def settled(folder: Path, said: Said, start: int, state: State, seed: int) -> tu
         with Library.open(folder, space=SPACE) as library:
             held = kept(folder, library.catalog)
     except NotFound:
-        assert not said.ready and start == 0
+        assert not said.ready
+        assert start == 0
         return None
     for number in range(start + said.before, start + said.ever + 2):
         if same(held, candidates[number]):
