@@ -21,7 +21,7 @@ Sources = Annotated[
 ]
 SpaceName = Annotated[
     str | None,
-    typer.Option("--space", metavar="NAME", help="The space of a new library; toybox is the only real one so far."),
+    typer.Option("--space", metavar="NAME", help="The space of a new library: toybox, or one of `hearsee spaces`."),
 ]
 PathColumn = Annotated[str | None, typer.Option("--path-column", metavar="NAME", help="The column with paths.")]
 TextColumn = Annotated[str | None, typer.Option("--text-column", metavar="NAME", help="The column with texts.")]
