@@ -33,7 +33,7 @@ NO_LOG_FLUSH = struct.pack("I", 2)  # not even the file system's journal is writ
 IMAGE_BYTES = 256 << 20
 ORDERED = "data=ordered"
 CARELESS = "data=writeback,noauto_da_alloc"  # ext4 orders nothing by itself: names may last longer than contents
-CUTS = int(os.environ.get("HEARSEE_TEST_CUTS", "60"))  # of the campaign
+CUTS = int(os.environ.get("TEST_POWER_CUTS", "60"))  # of the campaign
 
 
 @dataclass(frozen=True)
