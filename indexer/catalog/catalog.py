@@ -110,8 +110,7 @@ class Catalog:
 
     def generation(self) -> int:
         """The newest generation; cheap, it is asked before every search."""
-        with self._database.reading() as db:
-            return int(db.exec_driver_sql(_GENERATION).scalar_one())
+        return int(self._database.ask(_GENERATION)[0][0])
 
     def towers(self) -> dict[Modality, Contract]:
         with self._database.reading() as db:
@@ -267,8 +266,7 @@ class Catalog:
         given = [int(id_) for id_ in ids]  # as in Database.among
         sqlite = self._database.sqlite
         bound: tuple[Any] = (json.dumps(given),) if sqlite else (given,)
-        with self._database.reading() as db:
-            return db.exec_driver_sql(statement + (_AMONG_SQLITE if sqlite else _AMONG_POSTGRES), bound).fetchall()
+        return self._database.ask(statement + (_AMONG_SQLITE if sqlite else _AMONG_POSTGRES), bound)
 
 
 def _item(row: Any) -> Item:

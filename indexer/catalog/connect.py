@@ -41,6 +41,20 @@ class Database:
         with self.explained(), self.engine.connect() as db:
             yield db
 
+    def ask(self, statement: str, bound: tuple[Any, ...] = ()) -> Sequence[Any]:
+        """The rows of one question on the search path, where SQLAlchemy's results would cost more than the answer."""
+        if not self.sqlite:
+            with self.reading() as db:
+                return db.exec_driver_sql(statement, bound).fetchall()
+        with self.explained():
+            connection = self.engine.raw_connection()
+            try:
+                return connection.cursor().execute(statement, bound).fetchall()  # type: ignore[no-any-return]
+            except sqlite3.Error as error:
+                raise DBAPIError(statement, None, error) from error
+            finally:
+                connection.close()  # back to the pool
+
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """For several statements that must see one state."""
