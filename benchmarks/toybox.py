@@ -25,12 +25,10 @@ def main() -> None:
     options.add_argument("--groups", type=int, default=1000, help="one picture, one sound and one caption each")
     options.add_argument("--seed", type=int, default=2_000_000)
     options.add_argument("--weights", type=Path, default=WEIGHTS)
-    options.add_argument("--out", type=Path, default=Path("build/toybox.json"))
+    options.add_argument("--json", action="store_true")
     given = options.parse_args()
     answer = figures(given.weights, given.groups, given.seed)
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(answer, indent=2) + "\n", encoding="utf-8")
-    show(answer)
+    print(json.dumps(answer)) if given.json else show(answer)
 
 
 def figures(weights: Path, groups: int, seed: int) -> dict[str, Any]:
