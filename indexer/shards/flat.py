@@ -75,7 +75,10 @@ class FlatShard:
         k = min(k, count)
         if k <= 0 or not len(points):
             return Found(np.empty((len(points), 0), np.float32), np.empty((len(points), 0), np.int64))
-        if 4 * k >= count or (allowed is not None and count < FEW * len(self)):
+        few = allowed is not None and count < FEW * len(self)
+        # A product of matrices uses every core and the cache better than FAISS's scan, while its scores fit in memory.
+        product = allowed is None and len(points) * count <= PRODUCT_ELEMENTS
+        if 4 * k >= count or few or product:
             return self._score_all(points, k, allowed)
         if allowed is None:
             return Found(*self._index.search(points, k))
@@ -106,7 +109,7 @@ class FlatShard:
 def _best(scores: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """The k highest of each row, in order."""  # (queries, rows) -> (queries, k) twice
     if k < scores.shape[1]:
-        columns = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+        columns = np.argpartition(scores, scores.shape[1] - k, axis=1)[:, -k:]
     else:
         columns = np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
     chosen = np.take_along_axis(scores, columns, axis=1)
