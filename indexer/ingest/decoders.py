@@ -8,6 +8,7 @@ import time
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeAlias
 
 from hearsee.core.errors import BadMedia, HearseeError
@@ -17,7 +18,10 @@ from hearsee.core.modality import Modality
 from hearsee.indexer.ingest.process import Died, Late, Process
 
 Pieces: TypeAlias = list[Piece]
-AHEAD = 3  # jobs that a process holds: the next ones travel while it works on the first
+# Jobs that a process holds: the next ones travel while it works on the first. Many small ones, because its thread here
+# may wait for the interpreter longer than a process takes for a few of them; few large ones, which others could take.
+AHEAD, AHEAD_LARGE = 16, 3
+AHEAD_BYTES = 2**20  # what more than AHEAD_LARGE jobs may hold together
 START_SECONDS = 60.0  # for a process to come up on a busy machine
 START_HINT = "run `python -m hearsee.indexer.ingest.worker < /dev/null` to see why"
 
@@ -83,8 +87,7 @@ class Decoders:
                 if process is None:
                     # Started by this thread on purpose: the process dies with the thread that started it.
                     process = self._begin()
-                    for job in held:
-                        process.send(job.modality, job.preparation, job.raw)
+                    process.send((job.modality, job.preparation, job.raw) for job in held)
                 self._room.wait(held[0].number)
                 if self._closing or not self._settle(held, process):
                     self._end(process)
@@ -109,18 +112,22 @@ class Decoders:
         process.close()
 
     def _take(self, held: deque[_Job], process: Process | None) -> bool:
-        """Fill up what the process holds; wait only when it holds nothing. False: time to go."""
-        while len(held) < AHEAD and not self._closing:
+        """Fill up what the process holds, when half is done; wait only when it holds nothing. False: time to go."""
+        if len(held) > AHEAD // 2:
+            return not self._closing
+        had, size = len(held), sum(len(job.raw) for job in held)
+        while not self._closing and (len(held) < AHEAD_LARGE or (len(held) < AHEAD and size < AHEAD_BYTES)):
             try:
                 job = self._jobs.get(block=not held)
             except queue.Empty:
-                return True
+                break
             if job is None:
                 self._closing = True
-                return False
+                break
             held.append(job)
-            if process is not None:
-                process.send(job.modality, job.preparation, job.raw)
+            size += len(job.raw)
+        if process is not None and len(held) > had:
+            process.send((job.modality, job.preparation, job.raw) for job in islice(held, had, None))
         return not self._closing
 
     def _start(self, process: Process) -> None:

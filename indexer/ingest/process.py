@@ -11,7 +11,9 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,8 @@ from hearsee.indexer.ingest.worker import LENGTH
 
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _PIPE_BYTES = 2**20
+_SPARE_BYTES = 2**18
+_PARTS = 64  # written by one call; systems take 1,024 at the most
 
 
 class Late(Exception):  # a state, not an error for users
@@ -53,6 +57,9 @@ class Process:
             _widen(pipe)
         self._ready = False
         self._unsent: deque[memoryview] = deque()
+        # Each call of the system hands the interpreter to another thread, so one reads all that has come.
+        self._buffer = memoryview(bytearray(_SPARE_BYTES))
+        self._spare = self._buffer[:0]  # read and not yet asked for
         self._queue({**asdict(limits), "sizes": []}, b"")
 
     def ready(self, deadline: float) -> None:
@@ -61,9 +68,10 @@ class Process:
             (length,) = LENGTH.unpack(self._read(LENGTH.size, deadline))
             self._ready = bool(json.loads(self._read(length, deadline)).get("ready"))
 
-    def send(self, modality: Modality, preparation: str, raw: bytes) -> None:
-        """Hand over a job; it travels while answers are awaited."""
-        self._queue({"modality": modality.value, "preparation": preparation, "sizes": [len(raw)]}, raw)
+    def send(self, jobs: Iterable[tuple[Modality, str, bytes]]) -> None:
+        """Hand over jobs (modality, preparation, bytes); they travel while answers are awaited."""
+        for modality, preparation, raw in jobs:
+            self._queue({"modality": modality.value, "preparation": preparation, "sizes": [len(raw)]}, raw)
         self._write()
 
     def answer(self, deadline: float) -> list[Piece]:
@@ -108,10 +116,11 @@ class Process:
     def _write(self) -> None:
         try:
             while self._unsent:
-                if part := self._unsent[0]:
-                    self._unsent[0] = part[os.write(self._in, part) :]
-                else:
-                    self._unsent.popleft()
+                sent = os.writev(self._in, list(islice(self._unsent, _PARTS)))
+                while self._unsent and len(self._unsent[0]) <= sent:
+                    sent -= len(self._unsent.popleft())
+                if sent:
+                    self._unsent[0] = self._unsent[0][sent:]
         except BlockingIOError:
             return
         except BrokenPipeError:
@@ -123,11 +132,15 @@ class Process:
         return bytes(buffer)
 
     def _fill(self, target: memoryview, deadline: float) -> None:
+        there = min(len(target), len(self._spare))
+        target[:there], self._spare = self._spare[:there], self._spare[there:]
+        target = target[there:]
         while target:
             with contextlib.suppress(BlockingIOError):
-                got = os.readv(self._out, [target])
+                got = os.readv(self._out, [target, self._buffer])
                 if got == 0:
                     raise Died
+                self._spare = self._buffer[: max(0, got - len(target))]
                 target = target[got:]
                 continue
             left = deadline - time.monotonic()

@@ -13,7 +13,9 @@ import resource
 import signal
 import struct
 import sys
+from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -26,6 +28,7 @@ from hearsee.core.modality import Modality
 
 LENGTH = struct.Struct(">I")  # of the header, in bytes
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+_PARTS = 64  # written by one call; systems take 1,024 at the most
 
 
 def main() -> None:
@@ -98,10 +101,13 @@ def _receive(jobs: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
 
 def _send(answers: BinaryIO, header: dict[str, Any], parts: Sequence[memoryview] = ()) -> None:
     text = json.dumps(header).encode()
-    for part in (memoryview(LENGTH.pack(len(text)) + text), *parts):
-        left = part
-        while left:
-            left = left[answers.write(left) :]
+    left = deque([memoryview(LENGTH.pack(len(text)) + text), *parts])
+    while left:
+        sent = os.writev(answers.fileno(), list(islice(left, _PARTS)))
+        while left and len(left[0]) <= sent:
+            sent -= len(left.popleft())
+        if sent:
+            left[0] = left[0][sent:]
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ from hearsee.core.media import Limits
 from hearsee.core.modality import Modality
 from hearsee.indexer.ingest.process import Process
 process = Process(Limits())
-process.send(Modality.IMAGE, sys.argv[1], Path(sys.argv[2]).read_bytes())
+process.send([(Modality.IMAGE, sys.argv[1], Path(sys.argv[2]).read_bytes())])
 process.ready(1e12)
 print(process._child.pid, flush=True)
 process.answer(1e12)
