@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -13,22 +13,11 @@ import numpy as np
 from hearsee.core.encoders import Encoder
 from hearsee.core.encoders.hash import HashEncoder
 from hearsee.core.errors import BadInput, NotFound
+from hearsee.core.head import Head
 from hearsee.core.modality import Modality
 from hearsee.core.vectors import Vectors, unit
 
-
-@dataclass(frozen=True)
-class Head:
-    """The trained map from a tower's backbone vectors into the shared space; identity where there is no matrix."""
-
-    matrix: Vectors | None = None  # (backbone dim, shared dim)
-
-    @property
-    def fingerprint(self) -> str:
-        return "identity" if self.matrix is None else hashlib.sha256(self.matrix.tobytes()).hexdigest()
-
-    def apply(self, rows: Vectors) -> Vectors:
-        return rows if self.matrix is None else rows @ self.matrix  # (rows, backbone) · (backbone, dim)
+__all__ = ["Head", "Space", "hash_space", "load_space", "space_names"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +42,10 @@ class Space:
 
     def head(self, modality: Modality) -> Head:
         return self.heads.get(modality, Head())
+
+    def with_heads(self, heads: Mapping[Modality, Head]) -> Space:
+        """The same towers with other heads; those that are not named stay."""
+        return replace(self, heads={**self.heads, **heads})
 
     def project(self, modality: Modality, backbone: Vectors) -> Vectors:
         """Carry backbone vectors into the shared space, as unit rows."""

@@ -15,15 +15,16 @@ from hearsee.core.encoders import Encoder
 from hearsee.core.encoders.table import make_tower
 from hearsee.core.encoders.weights import read_object
 from hearsee.core.errors import Damaged, HearseeError, NotFound
+from hearsee.core.head import FILE as HEADS
+from hearsee.core.head import Head, read_heads
 from hearsee.core.modality import Modality
-from hearsee.core.space import Head, Space
+from hearsee.core.space import Space
 from hearsee.core.vectors import Vectors
 
 logger = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).parent
 DESCRIPTION = "space.json"  # what a preset is called in a folder of one's own
-HEADS = "heads.safetensors"  # one matrix (backbone dim, shared dim) for each modality that has a trained head
 DEFAULT = "clip-clap"  # for a user's own media
 
 
@@ -88,7 +89,7 @@ def preset_space(name: str, environ: Mapping[str, str] | None = None) -> Space:
     return Space(preset.name, preset.dim, towers, heads)
 
 
-def find_heads(name: str, environ: Mapping[str, str]) -> dict[str, Vectors]:
+def find_heads(name: str, environ: Mapping[str, str]) -> dict[Modality, Head]:
     """Trained heads by modality: in the space's own folder, or under HEARSEE_MODELS in `spaces/NAME`."""
     folders = [Path(name).expanduser()] if name not in preset_names() else []
     folders += [
@@ -97,23 +98,16 @@ def find_heads(name: str, environ: Mapping[str, str]) -> dict[str, Vectors]:
     ]
     for folder in folders:
         if (folder / HEADS).is_file():
-            from safetensors.numpy import load_file
-
-            try:
-                return dict(load_file(folder / HEADS))
-            except Exception as error:  # safetensors has no common error
-                raise Damaged(f"{folder / HEADS} holds no heads: {error}") from None
+            return dict(read_heads(folder / HEADS).by_modality)
     return {}
 
 
-def _head(preset: Preset, modality: Modality, tower: Encoder, trained: Mapping[str, Vectors]) -> Head:
+def _head(preset: Preset, modality: Modality, tower: Encoder, trained: Mapping[Modality, Head]) -> Head:
     if modality in trained:
-        matrix = np.ascontiguousarray(trained[modality], np.float32)
-        if matrix.shape != (tower.dim, preset.dim) or not np.isfinite(matrix).all():
-            raise Damaged(
-                f"the {modality} head of space {preset.name!r} is {matrix.shape}, not {(tower.dim, preset.dim)}"
-            )
-        return Head(matrix)
+        problem = trained[modality].problem(tower.dim, preset.dim)
+        if problem is not None:
+            raise Damaged(f"the {modality} head of space {preset.name!r} does not fit: {problem}")
+        return trained[modality]
     return Head(None if tower.dim == preset.dim else start_matrix(tower.dim, preset.dim))
 
 
