@@ -43,7 +43,7 @@ _ITEM = (
     items.c.group_name,
     items.c.metadata,
 )
-# Written out because they stand on the search path: building a statement costs more than running these.
+# Written out because searching and ingesting wait for them: building a statement costs more than running these.
 _GENERATION = "SELECT generation FROM library"
 _ITEMS = f"SELECT {', '.join(column.name for column in _ITEM)} FROM items WHERE id"  # noqa: S608 constants only
 _LIVE_POINTS = (
@@ -51,6 +51,8 @@ _LIVE_POINTS = (
     "FROM points JOIN items ON items.id = points.item_id WHERE points.removed IS NULL AND points.id"
 )
 _SPANS = "SELECT id, span_start, span_end, span_unit FROM points WHERE span_unit IS NOT NULL AND id"
+_KNOWN = "SELECT uri_hash, id, content, modality, source, fields_hash FROM items WHERE removed IS NULL AND uri_hash"
+_CONTENTS = "SELECT DISTINCT content FROM items WHERE removed IS NULL AND content"
 _AMONG_SQLITE = " IN (SELECT value FROM json_each(?))"
 _AMONG_POSTGRES = " = ANY(%s)"
 
@@ -128,19 +130,17 @@ class Catalog:
         asked = {uri_hash(uri): uri for uri in uris}
         if not asked:
             return {}
-        columns = (items.c.uri_hash, items.c.id, items.c.content, items.c.modality, items.c.source, items.c.fields_hash)
-        live = (items.c.removed.is_(None), self._database.among(items.c.uri_hash, list(asked)))
-        with self._database.reading() as db:
-            rows = db.execute(select(*columns).where(*live)).fetchall()
+        rows = self._among(_KNOWN, list(asked))
         return {asked[row[0]]: Known(row[1], row[2], Modality(row[3]), *row[4:]) for row in rows}
 
     def placed(self, contents: Sequence[tuple[Modality, str]]) -> dict[tuple[Modality, str], list[Placed]]:
         """Where equal bytes of a live item have their points already, in order; contents without any are left out."""
         wanted = set(contents)
-        if not wanted:
+        there = [row[0] for row in self._among(_CONTENTS, sorted({content for _, content in wanted}))] if wanted else ()
+        if not there:
             return {}
         key = (items.c.content, items.c.modality)
-        live = (items.c.removed.is_(None), self._database.among(items.c.content, sorted({c for _, c in wanted})))
+        live = (items.c.removed.is_(None), self._database.among(items.c.content, there))
         first = select(func.min(items.c.id)).join(points, points.c.item_id == items.c.id)
         first = first.where(*live, points.c.removed.is_(None)).group_by(*key)
         columns = (*key, points.c.segment_id, points.c.row, points.c.span_start, points.c.span_end, points.c.span_unit)
@@ -263,7 +263,9 @@ class Catalog:
             return [Quarantined(*row) for row in db.execute(select(*columns).order_by(*newest).limit(limit))]
 
     def _by_id(self, statement: str, ids: Sequence[int]) -> Sequence[Any]:
-        given = [int(id_) for id_ in ids]  # as in Database.among
+        return self._among(statement, [int(id_) for id_ in ids])  # as in Database.among
+
+    def _among(self, statement: str, given: list[int] | list[str]) -> Sequence[Any]:
         sqlite = self._database.sqlite
         bound: tuple[Any] = (json.dumps(given),) if sqlite else (given,)
         return self._database.ask(statement + (_AMONG_SQLITE if sqlite else _AMONG_POSTGRES), bound)

@@ -13,6 +13,7 @@ from hearsee.indexer.catalog.facts import Fact, clean_metadata, clean_text, fact
 from hearsee.indexer.catalog.words import words_of
 
 Row: TypeAlias = dict[str, Any]
+_PLAIN = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def _entry(given: NewItem | NewFields) -> Entry:
         "caption": caption,
         "text": text,
         "group_name": group,
-        "metadata": json.dumps(metadata, ensure_ascii=False, allow_nan=False),
+        "metadata": _PLAIN.encode(metadata),
         "fields_hash": hash_fields(caption, text, group, metadata),
         "source": clean_text(given.source),
     }

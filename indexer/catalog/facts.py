@@ -7,7 +7,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ MAX_INTEGER_BITS = 4_096
 
 STRING, NUMBER, TRUE, FALSE, NULL, LIST, OBJECT = "s", "n", "t", "f", "0", "l", "o"
 
+_SORTED = json.JSONEncoder(sort_keys=True)
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -36,6 +37,8 @@ class Fact(NamedTuple):
 
 def clean_text(text: str) -> str:
     """PostgreSQL stores no NUL and neither database a lone surrogate: they become U+FFFD."""
+    if type(text) is str and text.isascii() and "\0" not in text:  # most are, and it is told at once
+        return text
     return _UNSTORABLE.sub("\ufffd", text)
 
 
@@ -55,7 +58,7 @@ def fields_hash(caption: str | None, text: str | None, group: str | None, metada
 
 def hash_fields(caption: str | None, text: str | None, group: str | None, metadata: Mapping[str, Any]) -> str:
     """The same for fields that are clean already."""
-    fields = json.dumps([caption, text, group, metadata], sort_keys=True)
+    fields = _SORTED.encode([caption, text, group, metadata])
     return hashlib.sha256(fields.encode()).hexdigest()[:32]
 
 
@@ -65,7 +68,9 @@ def uri_hash(uri: str) -> str:
 
 def facts_of(metadata: Mapping[str, Any]) -> list[Fact]:
     """Every fact of clean metadata, each once."""
-    found = dict.fromkeys(fact for key, value in metadata.items() for fact in _walk(key, value, inside_list=False))
+    found: dict[Fact, None] = {}
+    for key, value in metadata.items():
+        _walk(found, key, value, inside_list=False)
     if len(found) > MAX_FACTS:
         raise BadInput(f"metadata holds {len(found):,} values: an item can have {MAX_FACTS:,} at the most")
     return list(found)
@@ -95,33 +100,31 @@ def split_number(value: float) -> tuple[float, float]:
     return double, 0.0
 
 
-def _walk(path: str, value: Any, *, inside_list: bool) -> Iterator[Fact]:
+def _walk(found: dict[Fact, None], path: str, value: Any, *, inside_list: bool) -> None:
     key = fact_key(path)
-    if isinstance(value, dict):
-        yield Fact(key, OBJECT)
-        for name, inner in value.items():
-            yield from _walk(f"{path}.{name}", inner, inside_list=False)
-    elif isinstance(value, list):
-        yield Fact(key, LIST)
-        for element in () if inside_list else value:  # as in Mongo, a list in a list is not looked into
-            yield from _walk(path, element, inside_list=True)
-    elif isinstance(value, str):
-        head, tail = split_text(value)
-        yield Fact(key, STRING, text=head, tail=tail)
+    if isinstance(value, str):
+        found[Fact(key, STRING, *split_text(value))] = None
     elif isinstance(value, bool):
-        yield Fact(key, TRUE if value else FALSE)
+        found[Fact(key, TRUE if value else FALSE)] = None
     elif value is None:
-        yield Fact(key, NULL)
+        found[Fact(key, NULL)] = None
+    elif isinstance(value, dict):
+        found[Fact(key, OBJECT)] = None
+        for name, inner in value.items():
+            _walk(found, f"{path}.{name}", inner, inside_list=False)
+    elif isinstance(value, list):
+        found[Fact(key, LIST)] = None
+        for element in () if inside_list else value:  # as in Mongo, a list in a list is not looked into
+            _walk(found, path, element, inside_list=True)
     else:
-        number, rest = split_number(value)
-        yield Fact(key, NUMBER, number=number, rest=rest)
+        found[Fact(key, NUMBER, None, None, *split_number(value))] = None
 
 
 def _clean(value: Any, depth: int) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
     if isinstance(value, str):
         return clean_text(value)
+    if isinstance(value, np.generic):
+        value = value.item()
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):

@@ -39,8 +39,7 @@ def words_in(text: str, limit: int = MAX_WORDS) -> list[str]:
     """The words of a text in order, folded."""
     text = text[:MAX_CHARACTERS]
     if text.isascii():
-        found = (match[0] for match in _ASCII.finditer(text.lower()))
-        return [word[:MAX_WORD] for word in islice(found, limit)]
+        return [word[:MAX_WORD] for word in _ASCII.findall(text.lower())[:limit]]
     return list(islice(_words(_folded(text)), limit))
 
 

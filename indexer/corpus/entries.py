@@ -50,7 +50,7 @@ class Source:
 
 def sound_text(text: str) -> str:
     """Replace what cannot be written as UTF-8 (lone surrogates) by U+FFFD."""
-    return _SURROGATE.sub("\ufffd", text)
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def why(error: OSError) -> str:

@@ -16,6 +16,7 @@ ENDINGS = {
     **dict.fromkeys((".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"), Modality.AUDIO),
     **dict.fromkeys((".txt", ".md"), Modality.TEXT),
 }
+BLOCK_BYTES = 2**20
 _KINDS = (
     (stat.S_ISDIR, "a folder, not a file"),
     (stat.S_ISFIFO, "a named pipe, not a file"),
@@ -44,8 +45,9 @@ def read_file(path: Path, limits: Limits, most: int | None = None) -> bytes:
             return file.read(most)
         if found.st_size > limits.max_file_bytes:
             raise BadMedia(f"a file of {found.st_size:,} bytes, the limit is {limits.max_file_bytes:,}")
-        raw = file.read(limits.max_file_bytes + 1)
-        while len(raw) <= limits.max_file_bytes and (more := file.read(limits.max_file_bytes + 1 - len(raw))):
+        # A read sets aside as much memory as it asks for, so none asks for the limit; one more byte shows the end.
+        raw, most = file.read(found.st_size + 1), limits.max_file_bytes + 1
+        while len(raw) != found.st_size and len(raw) < most and (more := file.read(min(BLOCK_BYTES, most - len(raw)))):
             raw += more
     if len(raw) > limits.max_file_bytes:  # it grew meanwhile, or lied about its size as files in /proc do
         raise BadMedia(f"a file of more than {limits.max_file_bytes:,} bytes, which is the limit")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, lru_cache, partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ PATH_COLUMNS = ("path", "uri", "url", "file", "filename", "filepath", "file_name
 IMAGE_COLUMNS = ("image", "image_path", "image_file")
 AUDIO_COLUMNS = ("audio", "audio_path", "audio_file", "sound")
 TEXT_COLUMNS = ("text", "caption", "captions", "title", "description", "sentence")
+
+CACHED_COLUMNS = 64  # a row of more is looked through anew
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,15 @@ class _Table:
     seen: set[int]  # hashes of URIs that were yielded: 8 bytes of them, not the names
 
     def uri(self, key: str) -> str:
-        return f"{self.path.as_uri()}#{quote(sound_text(key), safe='')}"
+        return f"{self._uri}#{quote(sound_text(key), safe='')}"
+
+    @cached_property
+    def _uri(self) -> str:
+        return self.path.as_uri()
+
+    @cached_property
+    def _folder(self) -> str:
+        return str(self.path.parent)
 
     def row(self, row: Row, number: int) -> Iterator[Entry | Rejected]:
         key = self._key(row, number)
@@ -130,7 +140,7 @@ class _Table:
             return Rejected(
                 sound_text(value), f"{scheme}:// is not fetched in this version: download it, give its path"
             )
-        place = local_path(value) if scheme else Path(os.path.normpath(self.path.parent / value))
+        place = local_path(value) if scheme else Path(os.path.normpath(os.path.join(self._folder, value)))  # noqa: PTH118
         if place is None or not place.is_absolute():
             return Rejected(self.uri(key), f"{value!r:.60} is not the name of a file")
         if isinstance(modality, str) and not isinstance(modality, Modality):
@@ -152,8 +162,15 @@ def hash_of(text: str) -> int:
 
 
 def _column(row: Row, names: tuple[str, ...]) -> str | None:
-    lowered = {name.lower(): name for name in reversed(row)}
-    return next((lowered[name] for name in names if row.get(lowered.get(name, "")) not in (None, "")), None)
+    among = _among if len(row) <= CACHED_COLUMNS else _among.__wrapped__
+    return next((name for name in among(tuple(row), names) if row[name] not in (None, "")), None)
+
+
+@lru_cache(maxsize=32)  # the rows of a table have few different sets of columns
+def _among(columns: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that have one of the names, in the order of the names; case does not matter."""
+    lowered = {column.lower(): column for column in reversed(columns)}
+    return tuple(lowered[name] for name in names if name in lowered)
 
 
 def _modality(given: Any, column: str) -> Modality | str | None:

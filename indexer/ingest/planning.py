@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 
 import numpy as np
 
@@ -77,7 +76,7 @@ class Planner:
 
     def _decide(self, read: Read, known: Known | None) -> Work:
         found, size = read.found, len(read.raw)
-        read = replace(read, raw=b"")
+        read = Read(read.source, found, b"", read.content, read.text, read.bad)
         if isinstance(found, Rejected):
             return Work(read, Kind.REJECTED, size, known, found.reason, keep=found.unseen, done=True)
         if read.bad is not None:
