@@ -27,6 +27,7 @@ class Space:
     towers: Mapping[Modality, Encoder]
     heads: Mapping[Modality, Head] = field(default_factory=dict)
     fusion: Path | None = None  # the folder that holds what was learned about fusing in it, if anything was
+    reranker: str | None = None  # what looks again: `package.module:function`, or an image-text model's name
 
     @property
     def fingerprint(self) -> str:

@@ -27,6 +27,7 @@ class Hit:
     explanation: Explanation | None = None  # where one was asked for
     words: tuple[str, ...] = ()  # what the query says and the item's name, caption or text holds
     stands_for: tuple[Item, ...] = ()  # near-duplicates that were folded into it, best first
+    match: float | None = None  # how well it fits the words on a second look, on the reranker's own scale
 
     @property
     def metadata(self) -> Mapping[str, Any]:
@@ -37,7 +38,7 @@ class Hit:
 class Answer:
     hits: list[Hit]
     plan: Plan
-    timings: Mapping[str, float]  # milliseconds: encode_ms, filter_ms, search_ms, fetch_ms, total_ms
+    timings: Mapping[str, float]  # milliseconds: encode_ms, filter_ms, search_ms, fetch_ms, rerank_ms, total_ms
     generation: int  # of the library that answered
     calibration: Standing = NOT_CALIBRATED
     nothing_close: bool | None = None  # none: not calibrated, so nobody can tell

@@ -9,7 +9,7 @@ import numpy as np
 
 from hearsee.core.modality import Modality
 from hearsee.core.vectors import Vectors, unit
-from hearsee.indexer.catalog import Catalog
+from hearsee.indexer.catalog import Catalog, Phrase
 from hearsee.indexer.catalog.rows import Ids
 from hearsee.indexer.gallery import Near
 from hearsee.indexer.snapshot import Snapshot
@@ -26,15 +26,17 @@ class Finish:
     """What was asked for; as it is made, nothing happens."""
 
     texts: tuple[str, ...] = ()  # whose words are looked for
+    names: tuple[Phrase, ...] = ()  # exact names among them, where only these are looked for
     folding: float | None = None  # cosine from which a hit stands for another
     diversity: float = 0.0
 
     @classmethod
     def of(cls, asked: Finishing, texts: tuple[str, ...]) -> Finish:
-        return cls(texts if asked.lexical else (), asked.folding, asked.diversity)
+        names = tuple(lexical.names_in(texts)) if asked.lexical is None else ()
+        return cls(texts if asked.lexical else (), names, asked.folding, asked.diversity)
 
     def __bool__(self) -> bool:
-        return bool(self.texts) or self.folding is not None or self.diversity > 0
+        return bool(self.texts or self.names) or self.folding is not None or self.diversity > 0
 
     def depth(self, k: int) -> int:
         """Places by vectors that k hits are made of."""
@@ -50,10 +52,13 @@ class Finished:
     places: list[Near]
     words: Mapping[int, tuple[str, ...]] = field(default_factory=dict)  # item id -> what the query says and it holds
     stands_for: Mapping[int, list[int]] = field(default_factory=dict)  # item id -> items folded into it, best first
+    by_words: frozenset[int] = frozenset()  # items that vectors did not find, so nobody judged how near they are
 
     def said(self, finish: Finish) -> str:
         """What happened, to follow a plan's words."""
         words = f"; {len(self.words):,} of the best hold its words" if finish.texts else ""
+        if finish.names and self.words:
+            words = f"; exact words: {', '.join(dict.fromkeys(one for held in self.words.values() for one in held))}"
         folding = f"; near-duplicates folded from a cosine of {finish.folding:g}" if finish.folding is not None else ""
         return words + folding + (f"; diversity {finish.diversity:g}" if finish.diversity else "")
 
@@ -71,15 +76,16 @@ class Shelf:
 
 def finished(near: list[Near], shelf: Shelf, finish: Finish, k: int) -> Finished:
     """The k places to show, of those found by vectors, best first, and of those that words find."""
-    words: Mapping[int, tuple[str, ...]] = {}
     places, worth = near, [place[0] for place in near]
-    if finish.texts:
-        counts = {modality: count(shelf.snapshot, modality) for modality in shelf.targets}
-        wording = lexical.worded(shelf.catalog, finish.texts, counts, shelf.allowed, shelf.left_out)
-        places = lexical.merged(near, _beside(near, shelf, wording), wording)
-        words, worth = wording.held, [1 / (lexical.SMOOTH + at) for at in range(1, len(places) + 1)]
+    wording, beside = _wording(shelf, finish), list[Near]()
+    words = wording.held
+    if finish.texts or wording.places:
+        beside = _beside(near, shelf, wording)
+        places = lexical.merged(near, beside, wording)
+        worth = [1 / (lexical.SMOOTH + at) for at in range(1, len(places) + 1)]
+    by_words = frozenset(item for _, item, _ in beside)
     if finish.folding is None and not finish.diversity:
-        return Finished(places[:k], words)
+        return Finished(places[:k], words, {}, by_words)
     pool = places[: finish.depth(k)]
     points, kinds = _directions(pool, shelf.snapshot)
     stands_for: dict[int, list[int]] = {}
@@ -93,7 +99,14 @@ def finished(near: list[Near], shelf: Shelf, finish: Finish, k: int) -> Finished
     if finish.diversity:
         alike = likeness(points[kept], [kinds[at] for at in kept])
         kept = [kept[at] for at in diverse([worth[at] for at in kept], alike, k, finish.diversity)]
-    return Finished([pool[at] for at in kept[:k]], words, stands_for)
+    return Finished([pool[at] for at in kept[:k]], words, stands_for, by_words)
+
+
+def _wording(shelf: Shelf, finish: Finish) -> lexical.Wording:
+    counts = {modality: count(shelf.snapshot, modality) for modality in shelf.targets}
+    if finish.texts:
+        return lexical.worded(shelf.catalog, finish.texts, counts, shelf.allowed, shelf.left_out)
+    return lexical.named(shelf.catalog, finish.names, counts, shelf.allowed, shelf.left_out)
 
 
 def noted(hits: Sequence[Hit], done: Finished, catalog: Catalog) -> list[Hit]:

@@ -8,26 +8,48 @@ from typing import Any
 from hearsee.core.errors import BadInput
 
 LIKENESS = 0.98  # cosine from which two items are called near-duplicates
+FIRST, MOST = 30, 200  # hits that are looked at again, and at the most: each is read and decoded
 
 
 @dataclass(frozen=True)
 class Finishing:
-    lexical: bool = False  # look for the words in names, captions and texts too
+    lexical: bool | None = None  # look for the words in names, captions and texts too; none: for exact names only
     folding: float | None = None  # cosine from which a hit stands for another
     diversity: float = 0.0  # 0: as they come; 1: all different
+    rerank: str | bool = False  # look again at the first hits; a name says by what, else the space does
+    first: int = FIRST  # how many of them
 
 
 AS_THEY_COME = Finishing()
 
 
-def finishing(lexical: bool, fold_duplicates: bool | float, diverse: float) -> Finishing:
-    if not isinstance(lexical, bool):
-        raise BadInput(f"lexical is {shown(lexical)}: it must be true or false")
+def finishing(
+    lexical: bool | None,
+    fold_duplicates: bool | float,
+    diverse: float,
+    rerank: str | bool | None = False,
+    first: int = FIRST,
+) -> Finishing:
+    if lexical is not None and not isinstance(lexical, bool):
+        raise BadInput(f"lexical is {shown(lexical)}: it must be true or false, or none for exact names only")
     if isinstance(fold_duplicates, bool):
         folding = LIKENESS if fold_duplicates else None
     else:
         folding = likeness(fold_duplicates)
-    return Finishing(lexical, folding, diversity(diverse))
+    spread, again = diversity(diverse), _reranker(rerank)
+    if spread and again:
+        raise BadInput(f"diverse is {spread:g} and rerank is asked, too: either order would undo the other; drop one")
+    if isinstance(first, bool) or not isinstance(first, int) or not 1 <= first <= MOST:
+        raise BadInput(f"rerank_first is {shown(first)}: it must be a whole number from 1 to {MOST}")
+    return Finishing(lexical, folding, spread, again, first)
+
+
+def _reranker(value: str | bool | None) -> str | bool:
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    if not isinstance(value, str) or not value.strip():
+        raise BadInput(f"rerank is {shown(value)}: it must be true, or the name or folder of a reranker")
+    return value
 
 
 def likeness(value: float) -> float:

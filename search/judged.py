@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from hearsee.core.modality import Modality
@@ -21,17 +21,24 @@ Rank = Callable[[Mapping[Modality, Vectors], Sequence[Sequence[int]], int], list
 
 
 def with_chances(
-    hits: Sequence[Hit], scales: Mapping[Modality, Scale] | None, least: float | None = None
+    hits: Sequence[Hit],
+    scales: Mapping[Modality, Scale] | None,
+    least: float | None = None,
+    by_words: Collection[int] = (),
 ) -> tuple[list[Hit], bool | None]:
-    """Each hit with its chance, less those below `least`; and whether any of them is close, none where nobody knows."""
+    """Each hit with its chance, less those below `least`; and whether any of them is close, none where nobody knows.
+
+    by_words: items that only words found. They have no chance and stay: that they hold what was said is no guess.
+    """
     if scales is None:
         return list(hits), None
     chances = {modality: iter(scale.chances(_scores(hits, modality))) for modality, scale in scales.items()}
     judged = [replace(hit, chance=next(chances[hit.item.modality])) for hit in hits]
+    judged = [replace(hit, chance=None) if hit.item.id in by_words else hit for hit in judged]
     if least is not None:
-        kept = [hit for hit in judged if hit.chance is not None and hit.chance >= least]
+        kept = [hit for hit in judged if hit.chance is None or hit.chance >= least]
         return [replace(hit, rank=rank) for rank, hit in enumerate(kept, 1)], bool(kept)
-    return judged, any(scales[hit.item.modality].close(hit.score) for hit in judged)
+    return judged, any(hit.words or scales[hit.item.modality].close(hit.score) for hit in judged)
 
 
 def _scores(hits: Sequence[Hit], modality: Modality) -> list[float]:

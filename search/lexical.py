@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +20,8 @@ DEPTH = 200  # places of either ranking that count
 ENOUGH = 0.9
 NAME = 5  # items at the most that hold the same name; see is_name
 COMMON = 20_000  # items; a phrase that more of them hold says too little about each
+LETTERS = 5  # of a name without digits, so that "e.g." is none
+_JOINED = re.compile(r"\w[_.@]\w")  # as in report.pdf and my_house; hyphens join plain words, too
 
 
 @dataclass(frozen=True)
@@ -46,19 +49,43 @@ def worded(
     return ranked(phrases, found, sum(counts.values()), allowed, left_out)
 
 
+def names_in(texts: Sequence[str]) -> list[Phrase]:
+    """What looks like the name or the number of one thing: IMG_2041, 7731, report.pdf."""
+    pieces = ((piece, phrase) for text in texts for piece in text.split() for phrase in phrases_in(piece))
+    return list(dict.fromkeys(phrase for piece, phrase in pieces if is_name(phrase) or _is_file(piece, phrase)))
+
+
+def named(
+    catalog: Catalog,
+    names: Sequence[Phrase],
+    counts: Mapping[Modality, int],
+    allowed: Ids | None = None,
+    left_out: frozenset[int] = frozenset(),
+) -> Wording:
+    """Rank the items that hold a name which few others hold; the other words of a question do not count."""
+    found = catalog.holding(names, tuple(counts), NAME + 1) if names else []
+    kept = [(phrase, ids) for phrase, ids in zip(names, found, strict=True) if 0 < len(ids) <= NAME]
+    if not kept:
+        return Wording()
+    items = np.concatenate([ids for _, ids in kept])
+    mine = items if allowed is None else items[np.isin(items, allowed)]
+    return ranked([one for one, _ in kept], [ids for _, ids in kept], sum(counts.values()), mine, left_out, enough=0.0)
+
+
 def ranked(
     phrases: Sequence[Phrase],
     found: Sequence[Ids],
     items: int,
     allowed: Ids | None = None,
     left_out: frozenset[int] = frozenset(),
+    enough: float = ENOUGH,
 ) -> Wording:
     """An item scores Σ log(1 + (N − n + ½) / (n + ½)) over the phrases it holds: N items in all, n of them with it."""
     ids, owner = np.unique(np.concatenate(found), return_inverse=True)
     rarity = [np.log1p((max(items - len(one), 0) + 0.5) / (len(one) + 0.5)) for one in found]
     scores = np.bincount(owner, np.repeat(rarity, [len(one) for one in found]), len(ids))
     named = [one for phrase, one in zip(phrases, found, strict=True) if is_name(phrase) and len(one) <= NAME]
-    kept = scores >= ENOUGH * sum(rarity)
+    kept = scores >= enough * sum(rarity)
     kept |= np.isin(ids, np.concatenate([np.empty(0, np.int64), *named]))
     if allowed is not None:
         kept &= np.isin(ids, allowed)
@@ -95,6 +122,10 @@ def merged(near: Sequence[Near], beside: Sequence[Near], wording: Wording) -> li
 def is_name(phrase: Phrase) -> bool:
     """`IMG_2041` and `7731` name things; `2` counts them."""
     return any(word.isdecimal() and (len(word) > 2 or len(phrase.words) > 1) for word in phrase.words)
+
+
+def _is_file(piece: str, phrase: Phrase) -> bool:
+    return len(phrase.words) > 1 and _JOINED.search(piece) is not None and sum(map(len, phrase.words)) >= LETTERS
 
 
 def _among(item: int, ids: Ids) -> bool:

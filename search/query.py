@@ -15,7 +15,8 @@ import numpy as np
 from hearsee.core.errors import BadInput
 from hearsee.core.modality import Modality
 from hearsee.core.where import All, Compares, Equals, Exists, Not, OneOf, Prefix, Some, Where, parse_where
-from hearsee.search.finishing import AS_THEY_COME, Finishing, finishing
+from hearsee.search.finishing import AS_THEY_COME, FIRST, Finishing, finishing
+from hearsee.search.fusion import checked_way
 
 Kind: TypeAlias = Literal["text", "image", "audio", "like"]
 KINDS: tuple[Kind, ...] = ("text", "image", "audio", "like")
@@ -54,6 +55,7 @@ class Query:
     weights: Mapping[str, float] | None = None  # for the parts behind the token
     skip_bad_parts: bool = False  # go on without a part that cannot be read
     finishing: Finishing = AS_THEY_COME
+    fusion: str | None = None  # a way to fuse, instead of what won for the mix
 
 
 def ask(
@@ -73,9 +75,12 @@ def ask(
     keep: bool = False,
     token: str | None = None,
     skip_bad_parts: bool = False,
-    lexical: bool = False,
+    lexical: bool | None = None,
     fold_duplicates: bool | float = False,
     diverse: float = 0.0,
+    rerank: str | bool = False,
+    rerank_first: int = FIRST,
+    fusion: str | None = None,
 ) -> Query:
     """Check a question and give it its shape; nothing is read or encoded yet."""
     given: dict[Kind, Any] = {"text": text, "image": image, "audio": audio, "like": like}
@@ -87,7 +92,8 @@ def ask(
         parts, scale = (), None if weights is None else _weights(weights, {*KINDS, WITHOUT})
     return Query(
         parts, wanted_modalities(wanted), parsed(where), hits_wanted(k, max_k), _chance(min_chance),
-        explain, keep, token, scale, skip_bad_parts, finishing(lexical, fold_duplicates, diverse),
+        explain, keep, token, scale, skip_bad_parts,
+        finishing(lexical, fold_duplicates, diverse, rerank, rerank_first), checked_way(fusion),
     )  # fmt: skip
 
 

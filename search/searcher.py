@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,17 +22,20 @@ from hearsee.core.where import All, OneOf, Where
 from hearsee.indexer.library import Library
 from hearsee.indexer.snapshot import Snapshot
 from hearsee.search.answer import Answer, Hit
-from hearsee.search.calibration.chance import Chances, Scale, by_chance
+from hearsee.search.calibration.chance import Chances, Scale
 from hearsee.search.finish import NOTHING_MORE, Finish, Finished, Shelf, finished, noted
-from hearsee.search.fusion import EncodedPart, Fusion, chosen_fusion
+from hearsee.search.finishing import FIRST
+from hearsee.search.fusion import EncodedPart, Fusion, chosen_fusion, named_fusion
 from hearsee.search.judged import Rank, with_chances, with_reasons
 from hearsee.search.parts import PartEncoder, mean_direction
+from hearsee.search.places import Apart, Place, apart, one_target, part_by_part
 from hearsee.search.plan import Plan, plan
 from hearsee.search.query import WITHOUT, Part, Query, ask, brief, hits_wanted, parsed, wanted_modalities
+from hearsee.search.rerank import SecondLook, reranked
+from hearsee.search.rerank.named import Rerankers
 from hearsee.search.stored import count, vectors_of
 from hearsee.search.tokens import EncodedQuery, Tokens
 
-Place: TypeAlias = tuple[float, int, int]  # score, item id, point id
 SPARE = 64  # places beyond k on the last try, for those that vanish meanwhile
 SNAPSHOTS_TRIED = 4  # a library that changes faster than it is asked is answered for as it was
 
@@ -45,6 +48,7 @@ class Found:
     plan: Plan
     timings: dict[str, float]
     snapshot: Snapshot
+    by_words: frozenset[int] = frozenset()  # items that only words found
 
 
 class Searcher:
@@ -57,6 +61,7 @@ class Searcher:
         self._parts = PartEncoder(library.space, self.settings.limits)
         self._chances = Chances(library)
         self._tokens = Tokens()
+        self._rerankers = Rerankers(library.space)
 
     @property
     def space(self) -> Space:
@@ -88,9 +93,12 @@ class Searcher:
         keep: bool = False,
         token: str | None = None,
         skip_bad_parts: bool = False,
-        lexical: bool = False,
+        lexical: bool | None = None,
         fold_duplicates: bool | float = False,
         diverse: float = 0.0,
+        rerank: str | bool = False,
+        rerank_first: int = FIRST,
+        fusion: str | None = None,
     ) -> Answer:
         """Ask with any mix of words, pictures, sounds and items; each part may be one or a list.
 
@@ -99,16 +107,19 @@ class Searcher:
         mapping with the same parts. wanted: modalities of the hits. where: a filter on metadata. min_chance: leave
         out hits with a smaller chance of being relevant. explain: say what each part did for each hit. keep: give a
         token, with which (instead of parts) the same query is asked again with other weights. skip_bad_parts: go on
-        without parts that cannot be read. lexical: also look for the words in names, captions and texts.
-        fold_duplicates: near-duplicates become one hit (True, or the cosine from which). diverse: from 0, as they come,
-        to 1, all different.
+        without parts that cannot be read. lexical: also look for the words in names, captions and texts; None: for
+        exact names and numbers only. fold_duplicates: near-duplicates become one hit (True, or the cosine from which).
+        diverse: from 0, as they come, to 1, all different. rerank: look again at the first `rerank_first` hits with a
+        model that reads the words and the thing together (True: the space's own, or a name or folder). fusion: a way to
+        fuse by name instead of what won for this mix; "late" merges the parts' own lists.
         """
         return self.answer(
             ask(
                 text=text, image=image, audio=audio, like=like, weights=weights, without=without,
                 wanted=wanted, where=where, k=k, max_k=self.settings.max_k, min_chance=min_chance, explain=explain,
                 keep=keep, token=token, skip_bad_parts=skip_bad_parts, lexical=lexical,
-                fold_duplicates=fold_duplicates, diverse=diverse,
+                fold_duplicates=fold_duplicates, diverse=diverse, rerank=rerank, rerank_first=rerank_first,
+                fusion=fusion,
             )
         )  # fmt: skip
 
@@ -120,19 +131,27 @@ class Searcher:
         else:
             asked = self._encode(query.parts, snapshot, query.skip_bad_parts)
         wanted = query.wanted or default_wanted(snapshot)
-        targets = {modality: self.fusion.fuse(asked.parts, modality)[None, :] for modality in wanted}
+        look = self._second_look(query, asked, wanted)
+        fusion = self._fusion(query.fusion)
+        targets = {modality: fusion.fuse(asked.parts, modality)[None, :] for modality in wanted}
+        lists = apart(asked.parts, wanted, fusion)
         encoded = perf_counter()
-        scales = self._chances.scales(snapshot, asked.parts, targets, self.fusion)
+        scales = self._chances.scales(snapshot, asked.parts, targets, fusion)
         if query.min_chance is not None and scales.by_modality is None:
             raise BadInput(f"min_chance needs chances, and this query has none: {scales.standing.words}")
         judged = perf_counter()
         finish = Finish.of(query.finishing, asked.texts)
-        found = self._find(snapshot, targets, query.where, query.k, asked.likes, [scales.by_modality], finish)
-        hits, close = with_chances(found.hits[0], scales.by_modality, query.min_chance)
+        k = query.k if look is None else max(query.k, look.first)
+        found = self._find(snapshot, targets, query.where, k, asked.likes, [scales.by_modality], finish, lists)
+        hits, close = with_chances(found.hits[0], scales.by_modality, query.min_chance, found.by_words)
+        if look is not None:
+            looking = perf_counter()
+            looked = reranked(hits, look, self.settings.limits)
+            hits, how = looked.hits[: query.k], replace(found.plan, words=found.plan.words + looked.said(look))
+            found = replace(found, plan=how, timings=found.timings | {"rerank_ms": (perf_counter() - looking) * 1e3})
         if query.explain:
-            hits = with_reasons(
-                hits, asked, targets, self.fusion, found.snapshot, self._ranking(asked, query, found.snapshot)
-            )
+            rank = self._ranking(asked, query, found.snapshot, fusion)
+            hits = with_reasons(hits, asked, targets, fusion, found.snapshot, rank)
         timings = {
             "encode_ms": (encoded - started) * 1e3,
             "chance_ms": (judged - encoded) * 1e3,
@@ -145,18 +164,34 @@ class Searcher:
             query.token or (self._tokens.keep(asked) if query.keep else None),
         )  # fmt: skip
 
-    def _ranking(self, asked: EncodedQuery, query: Query, snapshot: Snapshot) -> Rank:
+    def _fusion(self, name: str | None) -> Fusion:
+        if name is None:
+            return self.fusion
+        return named_fusion(name, self.fusion, self.library.folder, self.space)
+
+    def _second_look(self, query: Query, asked: EncodedQuery, wanted: Sequence[Modality]) -> SecondLook | None:
+        if not query.finishing.rerank:
+            return None
+        name, reranker = self._rerankers.find(query.finishing.rerank)
+        return SecondLook.of(name, reranker, asked.texts, wanted, query.finishing.first)
+
+    def _ranking(self, asked: EncodedQuery, query: Query, snapshot: Snapshot, fusion: Fusion) -> Rank:
         """How queries made of some of these parts are ranked: as the whole one was."""
 
         def rank(targets: Mapping[Modality, Vectors], made_of: Sequence[Sequence[int]], k: int) -> list[list[Place]]:
+            allowed = self._allowed(query.where, targets)
+            parts = [[asked.parts[at] for at in places] for places in made_of]
+            single = [{m: rows[row : row + 1] for m, rows in targets.items()} for row in range(len(parts))]
+            lists = [apart(mine, tuple(targets), fusion) for mine in parts]
             scales = [
-                self._chances.scales(
-                    snapshot, [asked.parts[at] for at in places],
-                    {modality: rows[row : row + 1] for modality, rows in targets.items()}, self.fusion,
-                ).by_modality
-                for row, places in enumerate(made_of)
-            ]  # fmt: skip
-            return _merged(snapshot, targets, k, self._allowed(query.where, targets), asked.likes, scales)
+                self._chances.scales(snapshot, mine, target, fusion).by_modality
+                for mine, target in zip(parts, single, strict=True)
+            ]
+            found = one_target(snapshot, targets, k, allowed, asked.likes, scales)
+            return [
+                near if mine is None else part_by_part(snapshot, target, mine, k, allowed, asked.likes)
+                for near, mine, target in zip(found, lists, single, strict=True)
+            ]
 
         return rank
 
@@ -239,6 +274,7 @@ class Searcher:
         left_out: frozenset[int],
         scales: Sequence[Mapping[Modality, Scale] | None] = (),
         finish: Finish = NOTHING_MORE,  # for one query only
+        lists: Apart | None = None,  # the same
     ) -> Found:
         """Search each wanted modality, merge, and fetch the items; ask again where the library changed meanwhile."""
         started = perf_counter()
@@ -249,7 +285,8 @@ class Searcher:
         for turn in range(SNAPSHOTS_TRIED):
             begun = perf_counter()
             last = turn == SNAPSHOTS_TRIED - 1
-            places = _merged(snapshot, targets, finish.depth(k) + (SPARE if last else 0), allowed, left_out, scales)
+            depth = finish.depth(k) + (SPARE if last else 0)
+            places = self._places(snapshot, targets, depth, allowed, left_out, scales, lists)
             if finish:
                 shelf = Shelf(self.library.catalog, snapshot, targets, allowed, left_out)
                 done = finished(places[0], shelf, finish, k + (SPARE if last else 0))
@@ -268,7 +305,23 @@ class Searcher:
         how = plan(counts, None if allowed is None else len(allowed), len(left_out))
         if finish:
             hits, how = [noted(hits[0], done, self.library.catalog)], replace(how, words=how.words + done.said(finish))
-        return Found(hits, how, timings, snapshot)
+        if lists is not None:
+            how = replace(how, words=f"{how.words}; {len(lists.weights)} lists merged by reciprocal rank")
+        return Found(hits, how, timings, snapshot, done.by_words)
+
+    @staticmethod
+    def _places(
+        snapshot: Snapshot,
+        targets: Mapping[Modality, Vectors],
+        k: int,
+        allowed: NDArray[np.int64] | None,
+        left_out: frozenset[int],
+        scales: Sequence[Mapping[Modality, Scale] | None],
+        lists: Apart | None,
+    ) -> list[list[Place]]:
+        if lists is None:
+            return one_target(snapshot, targets, k, allowed, left_out, scales)
+        return [part_by_part(snapshot, targets, lists, k, allowed, left_out)]
 
     def _allowed(self, where: Where | None, targets: Mapping[Modality, Vectors]) -> NDArray[np.int64] | None:
         """Ids of the items that may be answered with, asked of the catalog, so that no hit is lost to the filter."""
@@ -305,31 +358,3 @@ def default_wanted(snapshot: Snapshot) -> tuple[Modality, ...]:
     """Pictures and sounds where the library has any, else texts."""
     media = tuple(modality for modality in (Modality.IMAGE, Modality.AUDIO) if count(snapshot, modality))
     return media or (Modality.TEXT,)
-
-
-def _merged(
-    snapshot: Snapshot,
-    targets: Mapping[Modality, Vectors],
-    k: int,
-    allowed: NDArray[np.int64] | None,
-    left_out: frozenset[int],
-    scales: Sequence[Mapping[Modality, Scale] | None] = (),
-) -> list[list[Place]]:
-    """The best places over all wanted modalities for each query: by chance where it has scales, else by cosine."""
-    rows = len(next(iter(targets.values())))
-    found: list[dict[Modality, list[Place]]] = [{} for _ in range(rows)]
-    for modality, vectors in targets.items():
-        gallery = snapshot.parts.get(modality)
-        if gallery is not None:
-            for mine, near in zip(found, gallery.nearest(vectors, k + len(left_out), allowed), strict=True):
-                mine[modality] = [place for place in near if place[1] not in left_out] if left_out else near
-    return [_one_list(mine, scales[row] if scales else None)[:k] for row, mine in enumerate(found)]
-
-
-def _one_list(found: Mapping[Modality, list[Place]], scales: Mapping[Modality, Scale] | None) -> list[Place]:
-    """Equal scores, and equal chances with equal cosines, go by item id."""
-    if len(found) == 1:
-        return next(iter(found.values()))
-    if scales is not None:
-        return by_chance(found, scales)
-    return sorted((place for near in found.values() for place in near), key=lambda place: (-place[0], place[1]))

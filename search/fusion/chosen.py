@@ -21,11 +21,12 @@ from hearsee.indexer.choices import Choice, Choices, read_choices
 from hearsee.search.fusion.attention import AttentionFusion, EarlyFusion
 from hearsee.search.fusion.blend import Blend, EncodedPart, Fusion, fuse_by
 from hearsee.search.fusion.fixed import FixedFusion
+from hearsee.search.fusion.late import LateFusion
 from hearsee.search.fusion.mean import MeanFusion
 from hearsee.search.fusion.slerp import SlerpFusion
 
 log = logging.getLogger(__name__)
-PLAIN: Mapping[str, Blend] = {"mean": MeanFusion(), "slerp": SlerpFusion()}
+PLAIN: Mapping[str, Blend] = {"mean": MeanFusion(), "slerp": SlerpFusion(), "late": LateFusion()}
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-DAMPING = (
-    60.0  # of reciprocal ranks, as in the paper that proposed them: the first place counts little more than the next
-)
+from hearsee.core.modality import Modality
+from hearsee.core.vectors import Vectors
+from hearsee.search.fusion.blend import EncodedPart, fuse_by
+from hearsee.search.fusion.mean import MeanFusion
+
+DAMPING = 60.0  # of reciprocal ranks, as in the paper that proposed them: the first places differ little
 DEPTH = 100  # places of each list that take part
 
 Scores: TypeAlias = NDArray[np.floating]
 Merge: TypeAlias = Callable[[Scores, NDArray[np.float64]], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class LateFusion:
+    """Says that lists are to be merged; what has to be one vector (a score, a share of it) is of the weighted mean."""
+
+    def contributions(
+        self, vectors: Vectors, modalities: Sequence[Modality], weights: NDArray[np.float64], wanted: Modality
+    ) -> NDArray[np.floating]:
+        return MeanFusion().contributions(vectors, modalities, weights, wanted)
+
+    def fuse(self, parts: Sequence[EncodedPart], wanted: Modality) -> Vectors:
+        return fuse_by(self, parts, wanted)
 
 
 def reciprocal_ranks(scores: Scores, weights: NDArray[np.float64], depth: int = DEPTH) -> NDArray[np.float64]:

@@ -49,7 +49,7 @@ def names(answer: Answer) -> list[str]:
 
 
 def test_an_exact_name_comes_first_where_vectors_miss_it(searcher: Searcher) -> None:
-    plain = searcher.search(text=ASKED, k=10)
+    plain = searcher.search(text=ASKED, k=10, lexical=False)
     assert "IMG_2041.png" not in names(plain)
     mixed = searcher.search(text=ASKED, k=10, lexical=True)
     assert set(names(mixed)[:2]) == {"IMG_2041.png", "IMG_2041.wav"}
@@ -57,6 +57,25 @@ def test_an_exact_name_comes_first_where_vectors_miss_it(searcher: Searcher) -> 
     assert names(mixed)[2:] == names(plain)[:8]  # the others stay in their order
     assert [hit.rank for hit in mixed.hits] == list(range(1, 11))
     assert "2 of the best hold its words" in mixed.plan.words
+
+
+@pytest.mark.parametrize("text", [ASKED, "the owl of img_2041, please", "img 2041 img_2041.png"])
+def test_an_exact_name_comes_first_without_being_asked_for(searcher: Searcher, text: str) -> None:
+    plain = searcher.search(text=text, k=10, lexical=False)
+    answer = searcher.search(text=text, k=10)
+    assert names(answer)[0].startswith("IMG_2041.")
+    rest = [name for name in names(answer) if not name.startswith("IMG_2041.")]
+    assert rest == [name for name in names(plain) if not name.startswith("IMG_2041.")][: len(rest)]
+    assert "exact words: " in answer.plan.words
+
+
+@pytest.mark.parametrize("text", ["about", "2 bells", "no_such_name.png", "test about 399 things e.g."])
+def test_other_words_are_left_to_the_vectors(text: str, searcher: Searcher) -> None:
+    """Captions here say "about test:399": only a number that few hold is a name."""
+    plain, answer = (searcher.search(text=text, k=10, lexical=lexical) for lexical in (False, None))
+    rest = [name for name in names(answer) if name != "test:399"]
+    assert rest == names(plain)[: len(rest)]
+    assert [hit.words for hit in answer.hits if hit.item.uri == "test:399"] == ([("399",)] if "399" in text else [])
 
 
 def test_scores_stay_cosines_and_spans_are_of_the_best_window(searcher: Searcher) -> None:
@@ -87,7 +106,7 @@ def test_without_words_or_their_items_the_answer_is_that_of_vectors(searcher: Se
 
 
 def test_kept_words_are_looked_for_again(searcher: Searcher) -> None:
-    kept = searcher.search(text=ASKED, keep=True, k=3)
+    kept = searcher.search(text=ASKED, keep=True, k=3, lexical=False)
     assert names(searcher.search(token=kept.token, k=3, lexical=True))[0].startswith("IMG_2041")
 
 

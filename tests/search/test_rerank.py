@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from hearsee.core.encoders.device import Run
-from hearsee.core.errors import Damaged, Refused
+from hearsee.core.errors import BadInput, BadMedia, Damaged, NotFound, Refused
 from hearsee.core.item import Item
 from hearsee.core.media.kinds import Media, Picture
 from hearsee.core.media.limits import Limits
 from hearsee.core.modality import Modality
+from hearsee.core.space import hash_space
+from hearsee.indexer.batch import Batch
+from hearsee.indexer.writer import Writer
+from hearsee.search import open_library
 from hearsee.search.answer import Hit
-from hearsee.search.rerank import reranked
+from hearsee.search.rerank import SecondLook, reranked
 from hearsee.search.rerank.image_text import ImageTextReranker
+from hearsee.search.rerank.named import Rerankers, reranker_names
 from tests.checkpoints import bert_folder, pictures, tokenizer
+from tests.search.shelf import Thing, directions
+
+BRIGHT = "tests.search.test_rerank:Brightness"
 
 
 class Brightness:
@@ -30,6 +40,10 @@ class Brightness:
     def matches(self, words: str, things: Sequence[Media]) -> list[float]:
         assert words == "bright"
         return [float(thing.pixels.mean()) for thing in things if isinstance(thing, Picture)]
+
+
+def look(first: int = 50) -> SecondLook:
+    return SecondLook.of("brightness", Brightness(), ("bright",), tuple(Modality), first)
 
 
 def hits(folder: Path) -> list[Hit]:
@@ -46,12 +60,82 @@ def hits(folder: Path) -> list[Hit]:
 
 def test_what_is_read_is_ordered_and_the_rest_stays(tmp_path: Path) -> None:
     given = hits(tmp_path)
-    found = reranked(given, "bright", Brightness(), Limits())
+    looked = reranked(given, look(), Limits())
+    found = looked.hits
     assert [hit.item.id for hit in found] == [6, 2, 5, 4, 3, 1]
     assert [hit.rank for hit in found] == [1, 2, 3, 4, 5, 6]
     assert {hit.item.id: hit.score for hit in found} == {hit.item.id: hit.score for hit in given}
-    assert [hit.item.id for hit in reranked(given, "bright", Brightness(), Limits(), first=3)] == [3, 2, 1, 4, 5, 6]
-    assert reranked([], "bright", Brightness(), Limits()) == []
+    assert [hit.match for hit in found] == [120, None, 100, None, 60, 20]
+    assert (looked.read, len(looked.unread)) == (4, 1)
+    assert "4 read, 1 not (" in looked.said(look())
+    assert [hit.item.id for hit in reranked(given, look(3), Limits()).hits] == [3, 2, 1, 4, 5, 6]
+    assert reranked([], look(), Limits()).hits == []
+    named = [replace(hit, words=("img 1",)) if hit.rank == 1 else hit for hit in given]
+    assert [hit.item.id for hit in reranked(named, look(), Limits()).hits] == [1, 2, 6, 4, 5, 3]
+
+
+def test_where_no_hit_can_be_read_that_is_an_error(tmp_path: Path) -> None:
+    given = hits(tmp_path)
+    for path in tmp_path.iterdir():
+        path.unlink()
+    with pytest.raises(BadMedia, match=r"could read none of 5 hits .* put the files back"):
+        reranked(given, look(), Limits())
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """Forty pictures of rising brightness in no order that the space knows, and a sound."""
+    rng, adds = np.random.default_rng(0), []
+    for number in range(40):
+        path = tmp_path / f"{number:02d}.png"
+        Image.fromarray(np.full((4, 4, 3), 5 * number, np.uint8)).save(path)
+        adds.append(Thing(path.as_uri(), Modality.IMAGE, directions(rng, 1)).add())
+    adds.append(Thing("test:sound", Modality.AUDIO, directions(rng, 1)).add())
+    with Writer.open(tmp_path / "library", space=hash_space()) as writer:
+        writer.commit(Batch(adds))
+    return tmp_path / "library"
+
+
+def test_a_search_shows_the_best_of_the_first_hits(library: Path) -> None:
+    with open_library(library, space=replace(hash_space(), reranker=BRIGHT)) as searcher:
+        plain = [hit.item.id for hit in searcher.search(text="bright", wanted="image", k=40).hits]
+        answer = searcher.search(text="bright", wanted="image", k=4, rerank=True)
+        assert [hit.item.id for hit in answer.hits] == sorted(plain[:30], reverse=True)[:4]
+        assert "the first 30 looked at again by hash: 30 read" in answer.plan.words
+        assert answer.timings["rerank_ms"] > 0
+        few = searcher.search(text="bright", wanted="image", k=40, rerank="hash", rerank_first=5)
+        assert [hit.item.id for hit in few.hits] == [*sorted(plain[:5], reverse=True), *plain[5:]]
+        mixed = searcher.search(text="bright", k=41, rerank=True, rerank_first=41)
+        places = [hit.rank for hit in searcher.search(text="bright", k=41).hits if hit.item.uri == "test:sound"]
+        assert [hit.rank for hit in mixed.hits if hit.item.uri == "test:sound"] == places
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ({"like": 1, "rerank": True}, "this query has none"),
+        ({"text": "bright", "wanted": "audio", "rerank": True}, "reads pictures only, and the query wants sounds"),
+        ({"text": "bright", "rerank": True, "diverse": 0.5}, "either order would undo the other"),
+        ({"text": "bright", "rerank": True, "rerank_first": 0}, "rerank_first is 0"),
+        ({"text": "bright", "rerank": 3}, "rerank is 3"),
+    ],
+)
+def test_what_cannot_be_looked_at_again_is_told(library: Path, question: dict[str, Any], said: str) -> None:
+    space = replace(hash_space(), reranker=BRIGHT)
+    with open_library(library, space=space) as searcher, pytest.raises(BadInput, match=said):
+        searcher.search(**question)
+
+
+def test_rerankers_are_found_by_name(tmp_path: Path) -> None:
+    assert "blip" in reranker_names()
+    known = Rerankers(hash_space())
+    with pytest.raises(BadInput, match="space 'hash' brings no reranker"):
+        known.find(True)
+    with pytest.raises(NotFound, match="no reranker is named 'nobody'"):
+        known.find("nobody")
+    assert isinstance(known.find(str(tmp_path))[1], ImageTextReranker)
+    assert known.find(str(tmp_path))[1] is known.find(str(tmp_path))[1]
+    assert isinstance(Rerankers(replace(hash_space(), reranker=BRIGHT)).find(True)[1], Brightness)
 
 
 @pytest.fixture(scope="module")

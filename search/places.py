@@ -1,0 +1,94 @@
+"""Places of a search: the best points of each wanted modality as one list, by one target or by one for each part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hearsee.core.modality import Modality
+from hearsee.core.vectors import Vectors
+from hearsee.indexer.snapshot import Snapshot
+from hearsee.search.calibration.chance import Scale, by_chance
+from hearsee.search.fusion import EncodedPart, Fusion, merges
+from hearsee.search.fusion.late import DEPTH, merged_places
+
+Place: TypeAlias = tuple[float, int, int]  # score, item id, point id
+
+
+@dataclass(frozen=True)
+class Apart:
+    """What each part looks for by itself, where their lists are merged."""
+
+    targets: Mapping[Modality, Vectors]  # (parts, dim), of the modalities that are answered so
+    weights: tuple[float, ...]
+
+
+def apart(parts: Sequence[EncodedPart], wanted: Sequence[Modality], fusion: Fusion) -> Apart | None:
+    """Each positive part beside everything that is steered away from; none where one target is searched for all."""
+    late = [modality for modality in wanted if merges(fusion, parts, modality)]
+    if not late:
+        return None
+    negative = [part for part in parts if part.negative]
+    positive = [part for part in parts if not part.negative]
+    targets = {m: np.stack([fusion.fuse([part, *negative], m) for part in positive]) for m in late}
+    return Apart(targets, tuple(part.weight for part in positive))
+
+
+def one_target(
+    snapshot: Snapshot,
+    targets: Mapping[Modality, Vectors],
+    k: int,
+    allowed: NDArray[np.int64] | None,
+    left_out: frozenset[int],
+    scales: Sequence[Mapping[Modality, Scale] | None] = (),
+) -> list[list[Place]]:
+    """The best places over all wanted modalities for each query: by chance where it has scales, else by cosine."""
+    rows = len(next(iter(targets.values())))
+    found: list[dict[Modality, list[Place]]] = [{} for _ in range(rows)]
+    for modality, vectors in targets.items():
+        gallery = snapshot.parts.get(modality)
+        if gallery is not None:
+            for mine, near in zip(found, gallery.nearest(vectors, k + len(left_out), allowed), strict=True):
+                mine[modality] = [place for place in near if place[1] not in left_out] if left_out else near
+    return [_one_list(mine, scales[row] if scales else None)[:k] for row, mine in enumerate(found)]
+
+
+def part_by_part(
+    snapshot: Snapshot,
+    targets: Mapping[Modality, Vectors],
+    lists: Apart,
+    k: int,
+    allowed: NDArray[np.int64] | None,
+    left_out: frozenset[int],
+) -> list[Place]:
+    """The parts' own lists merged by reciprocal rank; scores stay cosines with the one target of all parts.
+
+    Modalities that are searched by one target count as one list, in which every part has the same place.
+    """
+    found: list[tuple[float, int, Place]] = []
+    depth = max(DEPTH, k)
+    for modality, target in targets.items():
+        gallery = snapshot.parts.get(modality)
+        if gallery is None:
+            continue
+        asked = lists.targets.get(modality, np.repeat(target, len(lists.weights), axis=0))
+        near = gallery.nearest(asked, depth + len(left_out), allowed)
+        kept = [[place for place in row if place[1] not in left_out][:depth] for row in near]
+        earned = {item: worth for worth, item, _ in merged_places(kept, lists.weights, len(kept) * depth)}
+        ids = np.array(sorted(earned), np.int64)
+        scored = gallery.nearest(target, len(ids), ids)[0] if len(ids) else []
+        found += [(-earned[place[1]], place[1], place) for place in scored]
+    return [place for _, _, place in sorted(found, key=lambda one: one[:2])[:k]]
+
+
+def _one_list(found: Mapping[Modality, list[Place]], scales: Mapping[Modality, Scale] | None) -> list[Place]:
+    """Equal scores, and equal chances with equal cosines, go by item id."""
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if scales is not None:
+        return by_chance(found, scales)
+    return sorted((place for near in found.values() for place in near), key=lambda place: (-place[0], place[1]))
