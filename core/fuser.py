@@ -53,7 +53,15 @@ def packed(learned: Learned) -> bytes:
 
 
 def read_learned(path: Path, space: str, dim: int) -> Learned:
-    """The weights, refused where they were learned in another space, and where they are not what they should be."""
+    """The weights of fusion, refused where they were learned in another space, or are not what they should be."""
+    rng = np.random.default_rng(0)
+    expected: dict[str, Arrays] = {kind: start_weights(kind, dim, rng) for kind in ATTENTIONS}
+    expected[EARLY] = {"project": start_projection(dim)}
+    return read_weights(path, space, dim, expected, "hearsee align fusion")
+
+
+def read_weights(path: Path, space: str, dim: int, expected: Mapping[str, Arrays], command: str) -> Learned:
+    """Weights with the names and shapes that are expected; `command` trains them again."""
     from safetensors import safe_open
 
     try:
@@ -62,24 +70,21 @@ def read_learned(path: Path, space: str, dim: int) -> Learned:
             tensors = {name: np.asarray(file.get_tensor(name), np.float32) for name in file.keys()}  # noqa: SIM118
         about = json.loads(told.get("about", "{}"))
     except Exception as error:  # safetensors has no common error
-        raise Damaged(f"{path} holds no fusion weights ({error}): train them with `hearsee align fusion`") from None
+        raise Damaged(f"{path} holds no {path.stem} weights ({error}): train them with `{command}`") from None
     if told.get("format") != FORMAT or told.get("space") != space:
         raise Refused(
-            f"{path} was learned in space {str(told.get('space'))[:12]}, this is {space[:12]}: its attention means "
-            "nothing here; train again with `hearsee align fusion`"
+            f"{path} was learned in space {str(told.get('space'))[:12]}, this is {space[:12]}: it means nothing "
+            f"here; train again with `{command}`"
         )
     weights: dict[str, dict[str, NDArray[np.float32]]] = {}
     for name, tensor in tensors.items():
         method, _, own = name.partition(".")
         weights.setdefault(method, {})[own] = tensor
-    _check(path, weights, dim)
+    _check(path, weights, expected)
     return Learned(space, dim, weights, about)
 
 
-def _check(path: Path, weights: Mapping[str, Arrays], dim: int) -> None:
-    rng = np.random.default_rng(0)
-    expected: dict[str, Arrays] = {kind: start_weights(kind, dim, rng) for kind in ATTENTIONS}
-    expected[EARLY] = {"project": start_projection(dim)}
+def _check(path: Path, weights: Mapping[str, Arrays], expected: Mapping[str, Arrays]) -> None:
     for method, arrays in weights.items():
         shapes = {name: array.shape for name, array in expected.get(method, {}).items()}
         if {name: array.shape for name, array in arrays.items()} != shapes:

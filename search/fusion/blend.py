@@ -9,10 +9,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hearsee.core.edits import change
 from hearsee.core.errors import BadInput
+from hearsee.core.fuser import Arrays
 from hearsee.core.modality import Modality
 from hearsee.core.vectors import Vectors
-from hearsee.search.fusion.negatives import left_over, steer
+from hearsee.search.fusion.negatives import left_over, plainly_without
 
 # Below this length a sum of unit vectors is rounding noise of parts that cancel out.
 NO_DIRECTION = 1e-4
@@ -21,12 +23,18 @@ CANCELLED = "the parts of the query cancel each other out: change a weight or le
 
 @dataclass(frozen=True)
 class EncodedPart:
-    """A part as fusion sees it."""
+    """A part as fusion sees it: something to look for; or, as an edit or negative, what changes that."""
 
     modality: Modality  # of what was encoded; for `like`, of the item
     weight: float
     negative: bool
     vector: Vectors  # (dim,), length one
+    edit: bool = False
+    rule: Arrays | None = None  # how it changes a target, where the space has learned that
+
+    @property
+    def sought(self) -> bool:
+        return not (self.negative or self.edit)
 
 
 class Fusion(Protocol):
@@ -58,22 +66,40 @@ def contributions_of(blend: Blend, parts: Sequence[EncodedPart], wanted: Modalit
     """What each part adds to the target, (parts, dim): the sum is the target, so a hit's score is shared out by it."""
     # Parts in one order, whatever order they were asked in: float sums must not tell.
     order = sorted(range(len(parts)), key=lambda at: (parts[at].modality, parts[at].weight, parts[at].vector.tobytes()))
-    positive = [at for at in order if not parts[at].negative]
-    negative = [at for at in order if parts[at].negative]
+    sought = [at for at in order if parts[at].sought]
     added = np.zeros((len(parts), len(parts[0].vector)))
-    if len(positive) == 1:
-        added[positive[0]] = parts[positive[0]].vector
+    if len(sought) == 1:
+        added[sought[0]] = parts[sought[0]].vector
     else:
-        vectors = np.stack([parts[at].vector for at in positive])[None]  # (1, parts, dim)
-        weights = np.array([parts[at].weight for at in positive], np.float64)
-        added[positive] = blend.contributions(vectors, [parts[at].modality for at in positive], weights, wanted)[0]
+        vectors = np.stack([parts[at].vector for at in sought])[None]  # (1, parts, dim)
+        weights = np.array([parts[at].weight for at in sought], np.float64)
+        added[sought] = blend.contributions(vectors, [parts[at].modality for at in sought], weights, wanted)[0]
     _scale(added)
-    if negative:
-        if not left_over(added.sum(axis=0), [parts[at].vector for at in negative]) > NO_DIRECTION:
-            raise BadInput(CANCELLED)
-        steer(added, negative, [parts[at].vector for at in negative], [parts[at].weight for at in negative])
-        _scale(added)
+    _change(added, parts, [at for at in order if parts[at].edit])
+    negative = [at for at in order if parts[at].negative]
+    if negative and not left_over(added.sum(axis=0), [parts[at].vector for at in negative]) > NO_DIRECTION:
+        raise BadInput(CANCELLED)
+    _change(added, parts, negative)
     return added
+
+
+def _change(added: NDArray[np.float64], parts: Sequence[EncodedPart], places: Sequence[int]) -> None:
+    """Each of these parts changes the target as it was before all of them."""
+    if places:
+        target = added.sum(axis=0)
+        for at in places:
+            added[at] = _changed(target, parts[at])
+        _scale(added)
+
+
+def _changed(target: NDArray[np.float64], part: EncodedPart) -> NDArray[np.float64]:
+    """What an edit or a negative part adds to a target of length one, (dim,)."""
+    if part.rule is not None:
+        found = change(np, part.rule, target[None].astype(np.float32), part.vector[None], part.modality)[0]
+        return part.weight * np.asarray(found, np.float64)
+    if part.negative:
+        return plainly_without(part.vector, part.weight)
+    return part.weight * part.vector.astype(np.float64)
 
 
 def _scale(added: NDArray[np.float64]) -> None:

@@ -1,4 +1,4 @@
-"""Steering away: a negative part is taken out of the target as a direction, with a strength."""
+"""Steering away where nothing was learned: a negative part is taken out as a direction, with a strength."""
 
 from __future__ import annotations
 
@@ -14,16 +14,13 @@ from hearsee.core.vectors import Vectors
 STRENGTH = 1.25
 
 
-def steer(
-    added: NDArray[np.float64], places: Sequence[int], directions: Sequence[Vectors], weights: Sequence[float]
-) -> None:
-    """z − Σ s·w·n in place, on what each part adds (parts, dim), whose sum z has length one.
+def plainly_without(direction: Vectors, weight: float) -> NDArray[np.float64]:
+    """−s·w·n, which is added to a target of length one.
 
     More than the projection ⟨z, n⟩·n is taken: without it what is unwanted would be neither sought nor shunned, and
     would come as often as by chance.
     """
-    for place, direction, weight in zip(places, directions, weights, strict=True):
-        added[place] = -STRENGTH * weight * direction.astype(np.float64)
+    return -STRENGTH * weight * direction.astype(np.float64)
 
 
 def left_over(target: NDArray[np.float64], directions: Sequence[Vectors]) -> float:

@@ -1,0 +1,39 @@
+"""What a space has learned about edits ("this picture, but blue") and steering away, and how an answer tells of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from hearsee.core.edits import COMMAND, FILE, read_edits
+from hearsee.core.errors import HearseeError
+from hearsee.core.fuser import Learned
+from hearsee.core.space import Space
+from hearsee.search.fusion.blend import EncodedPart
+
+log = logging.getLogger(__name__)
+
+
+def find_edits(folder: Path, space: Space) -> Learned | None:
+    """The library's own weights, else those of its space; weights learned in another space are refused and named."""
+    for place in (folder, space.fusion):
+        if place is not None and (place / FILE).is_file():
+            try:
+                return read_edits(place / FILE, space.fingerprint, space.dim)
+            except HearseeError as error:
+                log.warning("%s", error)
+    return None
+
+
+def said(parts: Sequence[EncodedPart]) -> str:
+    """How edits and negative parts were dealt with, to follow a plan's words; nothing where there are none."""
+    told = ""
+    for name, plainly, mine in (
+        ("edited", "by adding the words", [part for part in parts if part.edit]),
+        ("steered away", "by a fixed rule", [part for part in parts if part.negative]),
+    ):
+        if mine:
+            learned = all(part.rule is not None for part in mine)
+            told += f"; {name} {'as learned' if learned else f'{plainly}: `{COMMAND}` learns a better one'}"
+    return told
