@@ -55,7 +55,7 @@ def hit_row(hit: Hit) -> dict[str, Any]:
     }
     twins = [{"id": twin.id, "uri": twin.uri} for twin in hit.stands_for]
     more = {"span": plain(hit.span), "explanation": plain(hit.explanation), "words": list(hit.words)}
-    return row | more | {"stands_for": twins}
+    return row | more | {"stands_for": twins, "match": hit.match}
 
 
 def answer_row(answer: Answer) -> dict[str, Any]:

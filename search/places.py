@@ -28,14 +28,14 @@ class Apart:
 
 
 def apart(parts: Sequence[EncodedPart], wanted: Sequence[Modality], fusion: Fusion) -> Apart | None:
-    """Each positive part beside everything that is steered away from; none where one target is searched for all."""
+    """Each part that is sought, with all that changes it; none where one target is searched for all."""
     late = [modality for modality in wanted if merges(fusion, parts, modality)]
     if not late:
         return None
-    negative = [part for part in parts if part.negative]
-    positive = [part for part in parts if not part.negative]
-    targets = {m: np.stack([fusion.fuse([part, *negative], m) for part in positive]) for m in late}
-    return Apart(targets, tuple(part.weight for part in positive))
+    sought = [part for part in parts if part.sought]
+    changes = [part for part in parts if not part.sought]
+    targets = {m: np.stack([fusion.fuse([part, *changes], m) for part in sought]) for m in late}
+    return Apart(targets, tuple(part.weight for part in sought))
 
 
 def one_target(

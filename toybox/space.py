@@ -8,8 +8,11 @@ from hearsee.core.modality import Modality
 from hearsee.core.space import Space
 from hearsee.toybox.towers.encoders import DIM, WEIGHTS, ToyboxTower
 
+RERANKER = "hearsee.toybox.rerank.reranker:toybox_reranker"
+
 
 def toybox_space(weights: Path = WEIGHTS) -> Space:
     """The space of the weights that ship with the package, or of others trained by `hearsee align toybox`."""
     towers = {modality: ToyboxTower(modality, weights) for modality in Modality}
-    return Space("toybox", DIM, towers, fusion=weights)
+    reranker = RERANKER if weights == WEIGHTS else None  # it was trained on the towers that ship
+    return Space("toybox", DIM, towers, fusion=weights, reranker=reranker)

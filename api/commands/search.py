@@ -44,7 +44,26 @@ Least = Annotated[
 Explain = Annotated[bool, typer.Option("--explain", help="Say what each part of the query did for each hit.")]
 Skip = Annotated[bool, typer.Option("--skip-bad-parts", help="Go on without parts that cannot be read, and name them.")]
 Lexical = Annotated[
-    bool, typer.Option("--lexical/--no-lexical", help="Look for the words in names, captions and texts too.")
+    bool | None,
+    typer.Option(
+        "--lexical/--no-lexical",
+        help="Look for the words in names, captions and texts too; without either, for exact names and numbers.",
+        show_default=False,
+    ),
+]
+Rerank = Annotated[bool, typer.Option("--rerank", help="Look at the first hits again, by what the space brings.")]
+Reranker = Annotated[
+    str | None,
+    typer.Option("--reranker", metavar="NAME", help="The same by toybox, blip or a folder of a BLIP model."),
+]
+RerankFirst = Annotated[int, typer.Option("--rerank-first", metavar="N", help="How many hits are looked at again.")]
+Fusion = Annotated[
+    str | None,
+    typer.Option(
+        "--fusion",
+        metavar="WAY",
+        help="mean, fixed, slerp, early, additive, dot or late, instead of what won for such a mix.",
+    ),
 ]
 Diverse = Annotated[float, typer.Option("--diverse", metavar="D", help="From 0, as they come, to 1, all different.")]
 Fold = Annotated[bool, typer.Option("--fold-duplicates", help="Show near-duplicates as one hit.")]
@@ -64,9 +83,13 @@ def search(
     min_chance: Least = None,
     explain: Explain = False,
     skip_bad_parts: Skip = False,
-    lexical: Lexical = False,
+    lexical: Lexical = None,
     diverse: Diverse = 0.0,
     fold_duplicates: Fold = False,
+    rerank: Rerank = False,
+    reranker: Reranker = None,
+    rerank_first: RerankFirst = 30,
+    fusion: Fusion = None,
     library: LibraryOption = None,
     database: DatabaseOption = None,
     as_json: JsonOption = False,
@@ -93,6 +116,9 @@ def search(
             lexical=lexical,
             diverse=diverse,
             fold_duplicates=fold_duplicates,
+            rerank=rerank if reranker is None else reranker,
+            rerank_first=rerank_first,
+            fusion=fusion,
         )
     show_answer(answer, as_json=as_json)
 
@@ -146,8 +172,9 @@ def _row(hit: Hit, *, chances: bool) -> tuple[str | Text, ...]:
         part = f", {start:.1f}–{end:.1f} s" if hit.span.unit == "seconds" else f", characters {start:.0f}–{end:.0f}"
     known = hit.item.metadata.items()
     about = ", ".join(f"{key} {_said(value)}" for key, value in known if value is not None)
+    held = [f"exact words: {visible(', '.join(hit.words), 100)}"] if hit.words else []
     caption = [visible(f"“{hit.item.caption}”", 120)] if hit.item.caption else []
-    more = "".join(f"\n{line}" for line in (*caption, *([visible(about, 120)] if about else [])))
+    more = "".join(f"\n{line}" for line in (*held, *caption, *([visible(about, 120)] if about else [])))
     item = Text.assemble(name_of(hit.item) + part + also, (more, "dim"))
     chance = [] if not chances else ["" if hit.chance is None else f"{hit.chance:.0%}"]
     return str(hit.rank), *chance, f"{hit.score:.3f}", str(hit.item.id), hit.item.modality.value, item

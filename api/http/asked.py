@@ -29,6 +29,8 @@ _AS_JSON = (
     "lexical",
     "diverse",
     "fold_duplicates",
+    "rerank",
+    "rerank_first",
 )
 _LISTS = ("text", "like", "without")
 

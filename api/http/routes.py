@@ -11,12 +11,13 @@ from hearsee.api.http.asked import Asked, read_question
 from hearsee.api.http.media import media_response
 from hearsee.api.http.problems import problem
 from hearsee.api.http.shapes import AnswerOut, ItemOut, ItemsOut, LibraryOut, QueryIn
-from hearsee.core.errors import HearseeError, NotFound
+from hearsee.core.errors import BadInput, HearseeError, NotFound
 from hearsee.core.item import Item
 from hearsee.core.modality import Modality
 from hearsee.core.settings import Settings
 from hearsee.indexer.corpus import read_item
 from hearsee.search import Searcher
+from hearsee.search.rerank.named import reranker_names
 
 router = APIRouter()
 MAX_ID = 2**63 - 1  # what a database can hold
@@ -43,9 +44,13 @@ _FORM = {
         "k": {"type": "integer", "default": 10},
         "min_chance": {"type": "number"},
         "token": {"type": "string"},
-        **{name: {"type": "boolean", "default": False} for name in ("explain", "keep", "skip_bad_parts", "lexical")},
+        **{name: {"type": "boolean", "default": False} for name in ("explain", "keep", "skip_bad_parts")},
+        "lexical": {"type": "boolean", "description": "without it, only exact names and numbers are looked for"},
         "fold_duplicates": {"type": "string", "description": "true, or the cosine from which two hits are one"},
         "diverse": {"type": "number", "default": 0},
+        "rerank": {"type": "string", "description": "true, or the name of a reranker in quotes"},
+        "rerank_first": {"type": "integer", "default": 30},
+        "fusion": {"type": "string"},
     },
 }
 _BODY = {
@@ -86,8 +91,18 @@ def _answer(searcher: Searcher, asked: Asked) -> AnswerOut:
         lexical=query.lexical,
         fold_duplicates=query.fold_duplicates,
         diverse=query.diverse,
+        rerank=_known(query.rerank),
+        rerank_first=query.rerank_first,
+        fusion=query.fusion,
     )
     return AnswerOut.of(answer)
+
+
+def _known(rerank: bool | str) -> bool | str:
+    """Names only: whoever asks over HTTP chooses no folder of this machine."""
+    if isinstance(rerank, str) and rerank not in reranker_names():
+        raise BadInput(f"rerank is {rerank[:60]!r}: over HTTP it is true, or one of {', '.join(reranker_names())}")
+    return rerank
 
 
 @router.get("/v1/library")

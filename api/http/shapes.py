@@ -30,9 +30,12 @@ class QueryIn(BaseModel):
     min_chance: float | None = None
     explain: bool = False
     skip_bad_parts: bool = False
-    lexical: bool = False  # look for the words in names, captions and texts too
+    lexical: bool | None = None  # look for the words in names, captions and texts too; none: for exact names only
     fold_duplicates: bool | float = False  # near-duplicates become one hit; a number: the cosine from which
     diverse: float = 0.0  # from 0, as they come, to 1, all different
+    rerank: bool | str = False  # look at the first hits again: by what the space brings, or by name
+    rerank_first: int = Field(default=30, strict=True)  # how many of them
+    fusion: str | None = Field(default=None, max_length=100)  # a way to fuse, instead of what won for such a mix
     keep: bool = False  # answer with a token of the encoded query
     token: str | None = Field(default=None, max_length=100)  # instead of parts: the query that was kept
 
@@ -108,6 +111,7 @@ class HitOut(BaseModel):
     explanation: ExplanationOut | None
     words: list[str]  # what the query says and the item's name, caption or text holds
     stands_for: list[TwinOut]  # near-duplicates folded into it
+    match: float | None  # how well it fits the words on a second look; none: not looked at again
 
     @classmethod
     def of(cls, hit: Hit) -> HitOut:
@@ -122,6 +126,7 @@ class HitOut(BaseModel):
             explanation=explanation,
             words=list(hit.words),
             stands_for=[TwinOut(id=item.id, uri=item.uri) for item in hit.stands_for],
+            match=hit.match,
         )
 
 

@@ -47,6 +47,6 @@ def named_fusion(name: str, chosen: Fusion, folder: Path, space: Space) -> Fusio
 
 def merges(fusion: Fusion, parts: Sequence[EncodedPart], wanted: Modality) -> bool:
     """Whether these parts are looked for one by one and their lists merged; one part alone is one list."""
-    positive = [part.modality for part in parts if not part.negative]
-    way: object = fusion.blend(positive, wanted) if isinstance(fusion, ChosenFusion) else fusion
-    return len(positive) > 1 and isinstance(way, LateFusion)
+    sought = [part.modality for part in parts if part.sought]
+    way: object = fusion.blend(sought, wanted) if isinstance(fusion, ChosenFusion) else fusion
+    return len(sought) > 1 and isinstance(way, LateFusion)

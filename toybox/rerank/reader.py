@@ -10,9 +10,10 @@ from hearsee.toybox.scene import COLOURS, COUNTS, DISTANCES, SEEN, SIDES, SIZES,
 from hearsee.toybox.towers.models import DIM
 
 ASPECTS = len(SEEN)  # one for each attribute: thing, count, size, side, distance, colour
+THING = SEEN.index("thing")
 VALUES = tuple(map(len, (THINGS, COUNTS, SIZES, SIDES, DISTANCES, COLOURS)))
 WORD_WIDTH, FINE, COARSE = 96, 96, 160  # channels of what the towers give
-CELLS, STEP = 12, 2  # cells a side; a coarse cell covers two by two fine ones
+CELLS, STEP = 12, 2  # fine cells a side; a coarse cell covers two by two of them
 WIDTH = 48
 CELL_WIDTH = 96
 
@@ -39,12 +40,14 @@ class Reader(nn.Module):
         super().__init__()
         self.listen = nn.Linear(WORD_WIDTH, ASPECTS, bias=False)  # which words speak of which attribute
         self.said = nn.Sequential(Each(2 * WORD_WIDTH, WIDTH), nn.GELU(), Each(WIDTH, WIDTH))
-        self.cells = nn.Sequential(nn.LayerNorm(FINE + COARSE), nn.Linear(FINE + COARSE, CELL_WIDTH), nn.GELU())
+        self.fine = nn.Sequential(nn.LayerNorm(FINE), nn.Linear(FINE, CELL_WIDTH))
+        self.coarse = nn.Sequential(nn.LayerNorm(COARSE), nn.Linear(COARSE, CELL_WIDTH))
         self.places = nn.Parameter(torch.zeros(ASPECTS, CELLS * CELLS))
         self.look = nn.Linear(CELL_WIDTH, ASPECTS, bias=False)  # which cells show which attribute
         self.seen = nn.Sequential(Each(CELL_WIDTH + DIM, WIDTH), nn.GELU(), Each(WIDTH, WIDTH))
-        self.judge = nn.Sequential(Each(3 * WIDTH, WIDTH), nn.GELU(), Each(WIDTH, 1))
-        self.name_said = nn.ModuleList(nn.Linear(WIDTH, 1 + values) for values in VALUES)
+        self.judge = nn.Sequential(Each(3 * WIDTH + 1, WIDTH), nn.GELU(), Each(WIDTH, 1))
+        # Only training asks these: by naming what is said and seen, the two sides learn to speak of the same.
+        self.name_said = nn.ModuleList(nn.Linear(WIDTH, 1 + values) for values in VALUES)  # 0: not said
         self.name_seen = nn.ModuleList(nn.Linear(WIDTH, values) for values in VALUES)
 
     def hear(self, tokens: Tensor, nothing: Tensor) -> Tensor:
@@ -55,15 +58,27 @@ class Reader(nn.Module):
         return rows
 
     def see(self, fine: Tensor, coarse: Tensor, whole: Tensor) -> Tensor:
-        """What is seen of each: (m, 96, 12, 12), (m, 160, 6, 6), the tower's row (m, 128) -> (m, 6, width)."""
-        wide = functional.interpolate(coarse, scale_factor=STEP)
-        cells = self.cells(torch.cat([fine, wide], dim=1).flatten(2).transpose(1, 2))  # (m, 144, 96)
+        """What is seen of each: (m, 144, 96), (m, 36, 160), the tower's row (m, 128) -> (m, 6, width)."""
+        wide = self.coarse(coarse).transpose(1, 2).unflatten(2, (CELLS // STEP, CELLS // STEP))
+        wide = functional.interpolate(wide, scale_factor=STEP).flatten(2).transpose(1, 2)
+        cells = functional.gelu(self.fine(fine) + wide)  # (m, 144, 96)
         share = (self.look(cells).transpose(1, 2) + self.places).softmax(dim=2)  # (m, 6, 144)
-        read = share @ cells
-        rows: Tensor = self.seen(torch.cat([read, whole[:, None].expand(-1, ASPECTS, -1)], dim=2))
+        whole = whole[:, None].expand(-1, ASPECTS, -1)
+        rows: Tensor = self.seen(torch.cat([share @ cells, whole], dim=2))
         return rows
 
-    def forward(self, said: Tensor, seen: Tensor) -> Tensor:
-        """Pairs of (..., 6, width) -> (..., 6) log odds."""
-        odds: Tensor = self.judge(torch.cat([said, seen, said * seen], dim=-1)).squeeze(-1)
+    def forward(self, said: Tensor, seen: Tensor, cosines: Tensor) -> Tensor:
+        """Pairs (..., 6, width) and the towers' cosines (...) -> (..., 6) log odds."""
+        near = cosines[..., None, None].expand(*said.shape[:-1], 1)
+        odds: Tensor = self.judge(torch.cat([said, seen, said * seen, near], dim=-1)).squeeze(-1)
         return odds
+
+
+def fit(odds: Tensor) -> Tensor:
+    """(..., 6) log odds -> (...): how many attributes may be expected to fit where the thing does, and whether all do.
+
+    The first alone would trade a wrong colour for a surer count; the second alone says nothing of those that miss one.
+    """
+    chances = odds.sigmoid()
+    rows: Tensor = chances[..., THING] * chances.sum(dim=-1) + ASPECTS * chances.prod(dim=-1)
+    return rows
