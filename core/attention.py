@@ -74,12 +74,18 @@ def scores(xp: Any, kind: str, weights: Weights, vectors: Any, modalities: Seque
     features = _agreement(xp, weights, vectors, rest, which)
     seen = xp.einsum("qpd,pdh->qph", vectors, weights["see"][which])
     hidden = xp.tanh(seen + features @ weights["agree"] + weights["base"][goal][which])  # (q, p, h)
-    crowd = weights["beside"][goal][np.ix_(which, which)]  # (p, p)
-    lean = weights["lean"][goal][which] + (crowd.sum(1) - crowd.diagonal()) / others  # (p,)
+    lean = lean_of(weights, modalities, wanted)
     if kind == "additive":
         return hidden @ weights["read"] + lean
     asked = weights["ask"][goal] + rest @ weights["context"]  # (q, p, h): what is wanted, and what the others say
     return (asked * hidden).sum(2) / HIDDEN**0.5 + lean
+
+
+def lean_of(weights: Weights, modalities: Sequence[Modality], wanted: Modality) -> Any:
+    """Trust in each part before looking at it, (p,): softmax of it alone is fixed weights for the mix."""
+    which, goal = numbers(modalities), numbers([wanted])[0]
+    crowd = weights["beside"][goal][np.ix_(which, which)]  # (p, p)
+    return weights["lean"][goal][which] + (crowd.sum(1) - crowd.diagonal()) / (len(which) - 1)
 
 
 def _agreement(xp: Any, weights: Weights, vectors: Any, rest: Any, which: Sequence[int]) -> Any:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
-from hearsee.core.attention import numbers, scores, start_weights
+from hearsee.core.attention import lean_of, numbers, scores, start_weights
 from hearsee.core.errors import BadInput
 from hearsee.core.fuser import ATTENTIONS, EARLY, Learned, start_projection
 from hearsee.core.modality import Modality
 from hearsee.core.space import Space
-from hearsee.indexer.align.losses import Temperature, info_nce
-from hearsee.indexer.align.mixes import Damage, Groups, asked, batches, questions
+from hearsee.indexer.align.mixes import Batch, Damage, Groups, asked, batches, questions
+from hearsee.indexer.align.start import first_trust
 
 MIN_GROUPS = 50
-SHARP = 40.0  # cosines are multiplied by at first: recall looks at the first places only
 METHODS = (*ATTENTIONS, EARLY)
 
 
@@ -31,7 +32,10 @@ class FusionRecipe:
     seed: int = 0
     steps: int = 2000
     batch: int = 128
-    answers: int = 1024  # that a batch is told apart from
+    near: int = 64  # answers that a query is told apart from, its nearest: so sharply others do not count
+    sharp: float = 80.0  # cosines are multiplied by: the first place is what matters
+    bend: float = 0.7  # from 0, the logarithm of the chance, to 1, the chance: what is hopeless counts less
+    oracle: float = 0.1  # weight, falling to 0, of the attention that knows the bad parts
     rate: float = 8e-3
     weight_decay: float = 0.01
     look: int = 250  # steps between two looks at validation
@@ -41,37 +45,23 @@ class FusionRecipe:
 def learn_fusion(
     space: Space, groups: Groups, validation: Groups, recipe: FusionRecipe, report: Callable[[str], None]
 ) -> Learned:
-    """Weights of every method as of the step that answered validation best."""
+    """Weights of every method as of the step that answered validation best, unspoiled queries and damaged ones."""
     if len(groups) < MIN_GROUPS or not questions(groups):
         raise BadInput(
             f"{len(groups)} groups with parts of two modalities and an answer: fusion needs at least {MIN_GROUPS}; "
             "index a table with a `group` column, or use `--space toybox`, which ships its own"
         )
     rng = np.random.default_rng(recipe.seed)
-    learners = {method: _start(method, space.dim, rng) for method in METHODS}
-    temperature = Temperature(SHARP)
+    trust = first_trust(groups, recipe.sharp, rng)
+    learners = {method: _start(method, space.dim, trust, rng) for method in METHODS}
     every = [array for arrays in learners.values() for array in arrays.values()]
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": every, "weight_decay": recipe.weight_decay},
-            {"params": temperature.parameters(), "weight_decay": 0.0},
-        ],
-        lr=recipe.rate,
-    )
+    optimizer = torch.optim.AdamW(every, lr=recipe.rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.steps)
     best: dict[str, tuple[float, Mapping[str, NDArray[np.float32]]]] = {}
-    for step, (mix, wanted, rows, parts) in enumerate(batches(groups, recipe.batch, recipe.steps, recipe.damage, rng)):
-        # Against more answers than the batch's own: the first place is lost to what is nearly right.
-        there = groups.whole((), wanted)
-        others = np.union1d(rows, rng.choice(there, min(recipe.answers, len(there)), replace=False))
-        labels = groups.labels(mix, wanted)
-        alike = torch.from_numpy(labels[rows][:, None] == labels[others][None, :])
-        answers, given = torch.from_numpy(groups.answers[wanted][others]), torch.from_numpy(parts)
+    for step, batch in enumerate(batches(groups, recipe.batch, recipe.steps, recipe.damage, rng)):
         optimizer.zero_grad(set_to_none=True)
-        losses = [
-            info_nce(fused(method, arrays, given, mix, wanted), answers, temperature(), alike)
-            for method, arrays in learners.items()
-        ]
+        told = recipe.oracle * (1 - step / recipe.steps)
+        losses = [_loss(method, arrays, groups, batch, recipe, told) for method, arrays in learners.items()]
         total = torch.stack(losses).sum()
         total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -91,6 +81,41 @@ def learn_fusion(
     return Learned(space.fingerprint, space.dim, {method: arrays for method, (_, arrays) in best.items()}, about)
 
 
+def _loss(
+    method: str, arrays: Mapping[str, Tensor], groups: Groups, batch: Batch, recipe: FusionRecipe, told: float
+) -> Tensor:
+    """How often an answer that is not right comes first, and how far attention is from one that knows the bad parts."""
+    parts, bad = torch.from_numpy(batch.parts), torch.from_numpy(batch.bad)
+    there = groups.whole((), batch.wanted)
+    labels = torch.from_numpy(groups.labels(batch.mix, batch.wanted)[there])
+    answers, own = torch.from_numpy(groups.answers[batch.wanted][there]), np.searchsorted(there, batch.rows)
+    queries = functional.normalize(fused(method, arrays, parts, batch.mix, batch.wanted), dim=1)
+    loss = missed(queries, answers, torch.from_numpy(own), labels, recipe)
+    if method != EARLY and told:
+        trust = scores(torch, method, arrays, parts, batch.mix, batch.wanted).log_softmax(dim=1)  # (q, p)
+        usual = lean_of(arrays, batch.mix, batch.wanted).detach().expand_as(trust)
+        knowing = usual.masked_fill(bad, -torch.inf).softmax(dim=1)
+        loss = loss - told * (knowing * trust).sum(dim=1).mean()
+    return loss
+
+
+def missed(queries: Tensor, answers: Tensor, own: Tensor, labels: Tensor, recipe: FusionRecipe) -> Tensor:
+    """Contrastive over each query's nearest answers and its own: (1 - chance of a right one ** bend) / bend."""
+    with torch.no_grad():
+        near = (queries @ answers.T).topk(min(recipe.near, len(answers)), dim=1).indices
+    among = torch.cat([own[:, None], near], dim=1)  # (q, 1 + near)
+    cosines = recipe.sharp * torch.einsum("qd,qnd->qn", queries, answers[among])
+    twice = torch.zeros_like(among, dtype=torch.bool)
+    twice[:, 1:] = near == own[:, None]
+    cosines = cosines.masked_fill(twice, -torch.inf)
+    right = cosines.masked_fill(labels[among] != labels[own][:, None], -torch.inf)
+    surprise = cosines.logsumexp(dim=1) - right.logsumexp(dim=1)
+    if recipe.bend == 0:
+        return surprise.mean()
+    loss: Tensor = (1 - (-recipe.bend * surprise).exp()) / recipe.bend
+    return loss.mean()
+
+
 def fused(
     method: str, arrays: Mapping[str, Tensor], parts: Tensor, mix: Sequence[Modality], wanted: Modality
 ) -> Tensor:
@@ -105,13 +130,13 @@ def fused(
 
 
 def recall(method: str, arrays: Mapping[str, Tensor], groups: Groups, recipe: FusionRecipe) -> float:
-    """R@1 over every question of validation, damaged as in training: the same draw at every look."""
+    """R@1 over every question of validation, unspoiled and damaged as in training: the same draw at every look."""
     rng = np.random.default_rng(1)
     values = []
     with torch.inference_mode():
-        for mix, wanted in questions(groups):
+        for (mix, wanted), damage in product(questions(groups), (Damage(share=0), recipe.damage)):
             rows = groups.whole(mix, wanted)
-            parts = torch.from_numpy(asked(groups, mix, rows, recipe.damage, rng)[0])
+            parts = torch.from_numpy(asked(groups, mix, rows, damage, rng)[0])
             labels = groups.labels(mix, wanted)[rows]
             cosines = fused(method, arrays, parts, mix, wanted) @ torch.from_numpy(groups.answers[wanted][rows]).T
             first = cosines.argmax(dim=1).numpy()
@@ -119,8 +144,14 @@ def recall(method: str, arrays: Mapping[str, Tensor], groups: Groups, recipe: Fu
     return float(np.mean(values))
 
 
-def _start(method: str, dim: int, rng: np.random.Generator) -> dict[str, Tensor]:
-    arrays: dict[str, Any] = {"project": start_projection(dim)} if method == EARLY else start_weights(method, dim, rng)
+def _start(
+    method: str, dim: int, trust: tuple[NDArray[np.float32], NDArray[np.float32]], rng: np.random.Generator
+) -> dict[str, Tensor]:
+    """Attention starts as the fixed weights that answer unspoiled queries best, and learns when to leave them."""
+    if method == EARLY:
+        arrays: dict[str, Any] = {"project": start_projection(dim)}
+    else:
+        arrays = start_weights(method, dim, rng) | {"lean": trust[0].copy(), "beside": trust[1].copy()}
     return {name: torch.from_numpy(array).requires_grad_() for name, array in arrays.items()}
 
 

@@ -94,16 +94,27 @@ def asked(
     return parts, bad
 
 
-def batches(
-    groups: Groups, size: int, steps: int, damage: Damage, rng: np.random.Generator
-) -> Iterator[tuple[Mix, Modality, NDArray[np.int64], Vectors]]:
-    """Mix, wanted modality, groups and parts of one batch after the other; every question is as likely."""
+@dataclass(frozen=True)
+class Batch:
+    """Queries of one mix for one modality, and which of their parts are bad."""
+
+    mix: Mix
+    wanted: Modality
+    rows: NDArray[np.int64]  # (q,), the groups that ask
+    parts: Vectors  # (q, p, d)
+    bad: NDArray[np.bool_]  # (q, p)
+
+
+def batches(groups: Groups, size: int, steps: int, damage: Damage, rng: np.random.Generator) -> Iterator[Batch]:
+    """One batch after the other; every question comes as often."""
     known = questions(groups)
-    for _ in range(steps):
-        mix, wanted = known[int(rng.integers(len(known)))]
+    for step in range(steps):
+        if step % len(known) == 0:
+            order = rng.permutation(len(known))
+        mix, wanted = known[int(order[step % len(known)])]
         there = groups.whole(mix, wanted)
         rows = rng.choice(there, min(size, len(there)), replace=False)
-        yield mix, wanted, rows, asked(groups, mix, rows, damage, rng)[0]
+        yield Batch(mix, wanted, rows, *asked(groups, mix, rows, damage, rng))
 
 
 def _chosen(rows: int, parts: int, damage: Damage, rng: np.random.Generator) -> NDArray[np.bool_]:
