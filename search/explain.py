@@ -29,6 +29,7 @@ class PartShare:
     cosine: float  # of the part alone with the hit's best point
     share: float  # of the score: all shares add up to it
     rank_without: int | None  # none: further down than `beyond`, or nothing is left to ask
+    edit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def leave_one_out(
 ) -> tuple[list[int], dict[Modality, Vectors]]:
     """The parts whose absence leaves a question, and the targets without each: (those parts, dim) for each modality."""
     rest = {at: [part for other, part in enumerate(parts) if other != at] for at in range(len(parts))}
-    places = [at for at, others in rest.items() if any(not part.negative for part in others)]
+    places = [at for at, others in rest.items() if any(part.sought for part in others)]
     if not places:
         return [], {}
     return places, {modality: np.stack([fusion.fuse(rest[at], modality) for at in places]) for modality in wanted}
@@ -100,6 +101,7 @@ def explain(
             cosine=float(part.vector @ best),
             share=shares[at],
             rank_without=ranks.get(at),
+            edit=part.edit,
         )
         for at, part in enumerate(parts)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from operator import index
 from pathlib import Path
@@ -21,6 +21,7 @@ from hearsee.search.fusion import checked_way
 Kind: TypeAlias = Literal["text", "image", "audio", "like"]
 KINDS: tuple[Kind, ...] = ("text", "image", "audio", "like")
 WITHOUT = "without"  # the key in `weights` that all negative parts answer to
+EDIT = "edit"  # the same of edits
 MAX_WEIGHT = 1000.0  # beyond that the other parts are rounding noise
 MAX_PARTS = 64
 
@@ -33,13 +34,21 @@ class Part:
     value: Any  # text: str; image, audio: path, bytes, PIL image or (samples, rate); like: id or URI
     weight: float = 1.0
     negative: bool = False  # steer away from it
+    edit: bool = False  # what is to be different about the others
 
     @property
     def name(self) -> str:
         """What an explanation calls it."""
         shown = self.value if isinstance(self.value, str | int | Path) else None
         named = self.kind if shown is None else f"{self.kind} {brief(str(shown) if isinstance(shown, Path) else shown)}"
+        if self.edit:
+            return f"edit {brief(self.value)}"
         return f"without {named}" if self.negative else named
+
+    @property
+    def role(self) -> str:
+        """The key in `weights` that it answers to."""
+        return EDIT if self.edit else WITHOUT if self.negative else self.kind
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,7 @@ def ask(
     like: Any = None,
     weights: Mapping[str, float] | None = None,
     without: Any = None,
+    edit: Any = None,
     wanted: str | Sequence[str] | None = None,
     where: Mapping[str, Any] | Where | None = None,
     k: int = 10,
@@ -85,11 +95,11 @@ def ask(
     """Check a question and give it its shape; nothing is read or encoded yet."""
     given: dict[Kind, Any] = {"text": text, "image": image, "audio": audio, "like": like}
     if token is None:
-        parts, scale = _parts(given, without, weights), None
-    elif without is not None or any(value is not None for value in given.values()):
+        parts, scale = _parts(given, edit, without, weights), None
+    elif edit is not None or without is not None or any(value is not None for value in given.values()):
         raise BadInput("the query has both a token and parts: send one or the other")
     else:
-        parts, scale = (), None if weights is None else _weights(weights, {*KINDS, WITHOUT})
+        parts, scale = (), None if weights is None else _weights(weights, {*KINDS, EDIT, WITHOUT})
     return Query(
         parts, wanted_modalities(wanted), parsed(where), hits_wanted(k, max_k), _chance(min_chance),
         explain, keep, token, scale, skip_bad_parts,
@@ -97,18 +107,21 @@ def ask(
     )  # fmt: skip
 
 
-def _parts(given: Mapping[Kind, Any], without: Any, weights: Mapping[str, float] | None) -> tuple[Part, ...]:
-    positive = [(kind, value) for kind in KINDS for value in _each(kind, given[kind])]
-    negative = [(kind, value) for kind, values in _without(without).items() for value in _each(kind, values)]
-    if not positive:
-        aside = ": steering away is not enough" if negative else ""
+def _parts(given: Mapping[Kind, Any], edit: Any, without: Any, weights: Mapping[str, float] | None) -> tuple[Part, ...]:
+    parts = [Part(kind, value) for kind in KINDS for value in _each(kind, given[kind])]
+    found = len(parts)
+    parts += [Part("text", value, edit=True) for value in _edits(edit)]
+    parts += [
+        Part(kind, value, negative=True) for kind, values in _without(without).items() for value in _each(kind, values)
+    ]
+    if not found:
+        aside = ": there is nothing to edit" if any(part.edit for part in parts) else ""
+        aside = aside or (": steering away is not enough" if parts else "")
         raise BadInput(f"the query looks for nothing{aside}; give it at least one text, image, audio or like")
-    if len(positive) + len(negative) > MAX_PARTS:
-        raise BadInput(f"the query has {len(positive) + len(negative)} parts: {MAX_PARTS} is the most")
-    scale = _weights(weights, {kind for kind, _ in positive} | ({WITHOUT} if negative else set()))
-    parts = [Part(kind, value, scale.get(kind, 1.0)) for kind, value in positive]
-    parts += [Part(kind, value, scale.get(WITHOUT, 1.0), negative=True) for kind, value in negative]
-    return tuple(parts)
+    if len(parts) > MAX_PARTS:
+        raise BadInput(f"the query has {len(parts)} parts: {MAX_PARTS} is the most")
+    scale = _weights(weights, {part.role for part in parts})
+    return tuple(replace(part, weight=scale.get(part.role, 1.0)) for part in parts)
 
 
 def wanted_modalities(wanted: str | Sequence[str] | None) -> tuple[Modality, ...] | None:
@@ -163,6 +176,16 @@ def _checked(kind: Kind, value: Any) -> Any:
     return value
 
 
+def _edits(edit: Any) -> Iterator[str]:
+    """Words only: what is to be different must be said."""
+    for words in edit if isinstance(edit, list | tuple) else () if edit is None else (edit,):
+        if not isinstance(words, str):
+            raise BadInput(f"edit is {brief(words)}: it must be words for what is to be different, such as 'blue'")
+        if not words.strip():
+            raise BadInput("edit is empty: say what is to be different, or leave it out")
+        yield words
+
+
 def _without(without: Any) -> dict[Kind, Any]:
     """Words alone mean text; a mapping has the same keys as the positive parts."""
     if without is None:
@@ -178,8 +201,8 @@ def _without(without: Any) -> dict[Kind, Any]:
 def _weights(weights: Mapping[str, float] | None, asked: set[str]) -> dict[str, float]:
     checked: dict[str, float] = {}
     for name, weight in (weights or {}).items():
-        if name not in (*KINDS, WITHOUT):
-            raise BadInput(f"weight of an unknown part {brief(name)}: use {', '.join((*KINDS, WITHOUT))}")
+        if name not in (*KINDS, EDIT, WITHOUT):
+            raise BadInput(f"weight of an unknown part {brief(name)}: use {', '.join((*KINDS, EDIT, WITHOUT))}")
         if name not in asked:
             raise BadInput(f"there is a weight for {name}, but the query has no such part: add it or drop the weight")
         number = _number(weight)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearsee.core.errors import BadInput, BadMedia, NotFound
+from hearsee.core.fuser import Arrays
 from hearsee.core.item import Item
 from hearsee.core.modality import Modality
 from hearsee.core.settings import Settings
@@ -26,11 +27,12 @@ from hearsee.search.calibration.chance import Chances, Scale
 from hearsee.search.finish import NOTHING_MORE, Finish, Finished, Shelf, finished, noted
 from hearsee.search.finishing import FIRST
 from hearsee.search.fusion import EncodedPart, Fusion, chosen_fusion, named_fusion
+from hearsee.search.fusion.edits import find_edits, said
 from hearsee.search.judged import Rank, with_chances, with_reasons
 from hearsee.search.parts import PartEncoder, mean_direction
 from hearsee.search.places import Apart, Place, apart, one_target, part_by_part
 from hearsee.search.plan import Plan, plan
-from hearsee.search.query import WITHOUT, Part, Query, ask, brief, hits_wanted, parsed, wanted_modalities
+from hearsee.search.query import Part, Query, ask, brief, hits_wanted, parsed, wanted_modalities
 from hearsee.search.rerank import SecondLook, reranked
 from hearsee.search.rerank.named import Rerankers
 from hearsee.search.stored import count, vectors_of
@@ -58,6 +60,8 @@ class Searcher:
         self.library = library
         self.fusion: Fusion = fusion or chosen_fusion(library.folder, library.space)
         self.settings = settings or Settings()
+        learned = find_edits(library.folder, library.space)
+        self._rules: Mapping[str, Arrays] = {} if learned is None else learned.weights  # by role
         self._parts = PartEncoder(library.space, self.settings.limits)
         self._chances = Chances(library)
         self._tokens = Tokens()
@@ -85,6 +89,7 @@ class Searcher:
         like: Any = None,
         weights: Mapping[str, float] | None = None,
         without: Any = None,
+        edit: Any = None,
         wanted: str | Sequence[str] | None = None,
         where: Mapping[str, Any] | Where | None = None,
         k: int = 10,
@@ -103,21 +108,22 @@ class Searcher:
         """Ask with any mix of words, pictures, sounds and items; each part may be one or a list.
 
         text: words. image, audio: a path, the bytes of a file, a PIL image, or (samples, rate). like: an item's id or
-        URI. weights: by part, `{"image": 2}`, with "without" for what is steered away from. without: words, or a
-        mapping with the same parts. wanted: modalities of the hits. where: a filter on metadata. min_chance: leave
-        out hits with a smaller chance of being relevant. explain: say what each part did for each hit. keep: give a
-        token, with which (instead of parts) the same query is asked again with other weights. skip_bad_parts: go on
-        without parts that cannot be read. lexical: also look for the words in names, captions and texts; None: for
-        exact names and numbers only. fold_duplicates: near-duplicates become one hit (True, or the cosine from which).
-        diverse: from 0, as they come, to 1, all different. rerank: look again at the first `rerank_first` hits with a
-        model that reads the words and the thing together (True: the space's own, or a name or folder). fusion: a way to
-        fuse by name instead of what won for this mix; "late" merges the parts' own lists.
+        URI. edit: words for what is to be different about all that: "blue". without: words, or a mapping with the same
+        parts. weights: by part, `{"image": 2}`, with "edit" and "without". wanted: modalities of the hits. where: a
+        filter on metadata. min_chance: leave out hits with a smaller chance of being relevant. explain: say what each
+        part did for each hit. keep: give a token, with which (instead of parts) the same query is asked again with
+        other weights. skip_bad_parts: go on without parts that cannot be read. lexical: also look for the words in
+        names, captions and texts; None: for exact names and numbers only. fold_duplicates: near-duplicates become one
+        hit (True, or the cosine from which). diverse: from 0, as they come, to 1, all different. rerank: look again at
+        the first `rerank_first` hits with a model that reads the words and the thing together (True: the space's own,
+        or a name or folder). fusion: a way to fuse by name instead of what won for this mix; "late" merges the parts'
+        own lists.
         """
         return self.answer(
             ask(
                 text=text, image=image, audio=audio, like=like, weights=weights, without=without,
-                wanted=wanted, where=where, k=k, max_k=self.settings.max_k, min_chance=min_chance, explain=explain,
-                keep=keep, token=token, skip_bad_parts=skip_bad_parts, lexical=lexical,
+                edit=edit, wanted=wanted, where=where, k=k, max_k=self.settings.max_k, min_chance=min_chance,
+                explain=explain, keep=keep, token=token, skip_bad_parts=skip_bad_parts, lexical=lexical,
                 fold_duplicates=fold_duplicates, diverse=diverse, rerank=rerank, rerank_first=rerank_first,
                 fusion=fusion,
             )
@@ -143,6 +149,7 @@ class Searcher:
         finish = Finish.of(query.finishing, asked.texts)
         k = query.k if look is None else max(query.k, look.first)
         found = self._find(snapshot, targets, query.where, k, asked.likes, [scales.by_modality], finish, lists)
+        found = replace(found, plan=replace(found.plan, words=found.plan.words + said(asked.parts)))
         hits, close = with_chances(found.hits[0], scales.by_modality, query.min_chance, found.by_words)
         if look is not None:
             looking = perf_counter()
@@ -223,17 +230,20 @@ class Searcher:
                     found.append((part, self._vectors([part], snapshot)[0]))
                 except (BadMedia, NotFound) as error:
                     skipped.append(str(error))
-            if all(part.negative for part, _ in found):
+            if all(part.negative or part.edit for part, _ in found):
                 raise BadMedia(f"no part of the query could be read: {'; '.join(skipped)}")
         else:
             found = list(zip(parts, self._vectors(parts, snapshot), strict=True))
         return EncodedQuery(
-            tuple(EncodedPart(modality, part.weight, part.negative, vector) for part, (modality, _, vector) in found),
-            tuple(WITHOUT if part.negative else part.kind for part, _ in found),
+            tuple(
+                EncodedPart(modality, part.weight, part.negative, vector, part.edit, self._rules.get(part.role))
+                for part, (modality, _, vector) in found
+            ),
+            tuple(part.role for part, _ in found),
             tuple(part.name for part, _ in found),
             frozenset(item_id for _, (_, item_id, _) in found if item_id is not None),
             tuple(skipped),
-            tuple(part.value for part, _ in found if part.kind == "text" and not part.negative),
+            tuple(part.value for part, _ in found if part.role == "text"),
         )
 
     def _vectors(self, parts: Sequence[Part], snapshot: Snapshot) -> list[tuple[Modality, int | None, Vectors]]:

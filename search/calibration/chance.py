@@ -109,8 +109,8 @@ class Chances:
 
 
 def asker_of(parts: Sequence[EncodedPart]) -> str:
-    """The modality that asks, or the mix of them: what is steered away from does not count."""
-    asking = {part.modality for part in parts if not part.negative}
+    """The modality that asks, or the mix of them: edits and what is steered away from do not count."""
+    asking = {part.modality for part in parts if part.sought}
     return "+".join(modality for modality in Modality if modality in asking)
 
 
@@ -161,7 +161,7 @@ def _standing(
         return Standing(True, True, f"{words}, with {' and '.join(moved)}: run `hearsee calibrate` again")
     uneven = len({part.weight for part in parts}) > 1
     repeated = len(parts) > len({part.modality for part in parts})
-    if uneven or repeated or any(part.negative for part in parts):
+    if uneven or repeated or not all(part.sought for part in parts):
         words += ", on one part of each modality, equally weighed: chances of this query are rough"
     return Standing(True, False, words)
 

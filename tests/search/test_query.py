@@ -38,6 +38,18 @@ def test_without_takes_the_same_parts() -> None:
     ]
 
 
+def test_edits_stand_between_what_is_sought_and_what_is_not() -> None:
+    query = ask(image=b"png", edit=["blue", "far away"], without="rain", weights={"edit": 2})
+    assert query.parts == (
+        Part("image", b"png"),
+        Part("text", "blue", 2.0, edit=True),
+        Part("text", "far away", 2.0, edit=True),
+        Part("text", "rain", negative=True),
+    )
+    assert [part.role for part in query.parts] == ["image", "edit", "edit", "without"]
+    assert query.parts[1].name == "edit 'blue'"
+
+
 def test_samples_with_their_rate_are_one_sound() -> None:
     wave = (np.zeros(10), 8000)
     assert [part.value for part in ask(audio=wave).parts] == [wave]
@@ -63,6 +75,16 @@ def test_a_filter_is_parsed_or_taken_as_it_is() -> None:
         ({}, "looks for nothing; give it at least one"),
         ({"text": []}, "looks for nothing"),
         ({"without": "rain"}, "steering away is not enough"),
+        ({"edit": "blue"}, "there is nothing to edit; give it at least one text, image"),
+        ({"edit": "blue", "without": "rain"}, "there is nothing to edit"),
+        ({"text": "x", "edit": " "}, "edit is empty: say what is to be different"),
+        ({"text": "x", "edit": ["blue", ""]}, "edit is empty"),
+        ({"text": "x", "edit": 3}, "edit is 3: it must be words"),
+        ({"text": "x", "edit": {"image": b"png"}}, "edit is a dict: it must be words"),
+        ({"text": "x", "edit": ["x"] * 64}, "65 parts: 64 is the most"),
+        ({"text": "x", "weights": {"edit": 2}}, "no such part"),
+        ({"text": "x", "edit": "y", "weights": {"edit": math.nan}}, "weight of edit is nan"),
+        ({"text": "x", "edit": "y", "weights": {"edit": 0}}, "weight of edit is 0"),
         ({"text": "  "}, "text is empty"),
         ({"text": 3}, "text is 3: it must be a string"),
         ({"image": ""}, "image is empty"),

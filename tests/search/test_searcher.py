@@ -85,6 +85,30 @@ def test_weights_and_negatives_steer_as_the_formula_says(searcher: Searcher) -> 
     np.testing.assert_allclose([hit.score for hit in answer.hits], [score for _, score in want], atol=1e-5)
 
 
+def test_an_edit_turns_the_parts_that_are_sought(searcher: Searcher) -> None:
+    a, e, n = (vector_of(text=text).astype(np.float64) for text in ("bell", "blue", "rain"))
+    z = a + 0.5 * e
+    z = z / np.linalg.norm(z) - 1.25 * n
+    asked: dict[str, Any] = {"text": "bell", "edit": "blue", "without": "rain", "wanted": "image", "k": 20}
+    answer = searcher.search(**asked, weights={"edit": 0.5}, keep=True)
+    want = expected(SHELF, z / np.linalg.norm(z), (IMAGE,), 20)
+    assert found(answer.hits) == [uri for uri, _ in want]
+    assert "; edited by adding the words: `hearsee align edits` learns a better one" in answer.plan.words
+    assert found(searcher.search(token=answer.token, wanted="image", k=20).hits) == found(answer.hits)
+    assert found(searcher.search(**asked).hits) != found(answer.hits)
+    explained = searcher.search(**asked, explain=True).hits[0].explanation
+    assert explained is not None
+    assert [(part.part, part.edit, part.negative) for part in explained.parts] == [
+        ("text 'bell'", False, False), ("edit 'blue'", True, False), ("without text 'rain'", False, True),
+    ]  # fmt: skip
+    assert explained.parts[0].rank_without is None  # an edit and what is steered away from ask for nothing
+
+
+def test_several_edits_are_one_change_in_any_order(searcher: Searcher) -> None:
+    one, other = (searcher.search(text="bell", edit=edits, k=20).hits for edits in (["blue", "far"], ["far", "blue"]))
+    assert [(hit.item.uri, hit.score) for hit in one] == [(hit.item.uri, hit.score) for hit in other]
+
+
 def test_like_asks_with_the_stored_vectors_and_leaves_the_item_out(searcher: Searcher) -> None:
     thing = next(thing for thing in SHELF if len(thing.vectors) == 3)  # a sound of three windows
     item = searcher.library.catalog.by_uri(thing.uri)

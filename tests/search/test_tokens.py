@@ -68,6 +68,7 @@ def test_a_token_is_given_only_when_asked_for_and_is_not_guessed(searcher: Searc
         ({"token": "x"}, NotFound, "15 minutes.*send the parts again"),
         ({"token": "x", "text": "bell"}, BadInput, "both a token and parts"),
         ({"token": "x", "without": "bell"}, BadInput, "both a token and parts"),
+        ({"token": "x", "edit": "blue"}, BadInput, "both a token and parts"),
         ({"token": "x", "weights": {"text": float("nan")}}, BadInput, "weight of text is nan"),
         ({"token": "x", "weights": {"smell": 1}}, BadInput, "unknown part 'smell'"),
     ],
