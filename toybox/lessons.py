@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hearsee.core.media.kinds import Picture, Sound, Words
 from hearsee.toybox.draw import picture
-from hearsee.toybox.scene import COLOURS, COUNTS, DISTANCES, SIDES, SIZES, THINGS, Scene
+from hearsee.toybox.scene import COLOURS, COUNTS, DISTANCES, SEEN, SIDES, SIZES, THINGS, Scene
 from hearsee.toybox.sound import RATE, sound
 from hearsee.toybox.towers import prepare
 from hearsee.toybox.words import caption
@@ -25,6 +25,8 @@ from hearsee.toybox.write import scene_of, stream
 THING, COUNT, SIZE, SIDE, DISTANCE, COLOUR = range(6)  # columns of the attributes
 # What the groups of a block agree in, most of all in the last one; one set for each quarter of an epoch.
 AGREED = [(SIDE, DISTANCE, THING), (SIZE, SIDE, DISTANCE, COUNT), (SIDE, DISTANCE, COUNT, COLOUR), (SIDE, SIZE, COLOUR)]
+WORDINESS = (0.0, 0.25, 0.5, 0.75)  # chances that a short caption says an attribute beside the thing
+NAMED = 0.85  # the share of short captions that name the thing
 BLOCK = 64  # groups of a batch that are like each other
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 CHUNK = 1000  # groups that a process makes
@@ -77,17 +79,43 @@ def open_lessons(folder: Path, seed: int, split: str, groups: int) -> Lessons:
     return Lessons(pictures, sounds, scenes, attributes, heard, seen)
 
 
-def captions_of(scenes: list[Scene], rng: np.random.Generator, *, clumsy: bool) -> NDArray[np.int16]:
-    """One fresh caption for each scene, prepared and padded: (scenes, longest, features)."""
-    texts = []
-    for scene in scenes:
-        text, _ = caption(scene, rng, colour=not clumsy or rng.random() > 0.06)
-        texts.append(misspelt(text, rng) if clumsy and rng.random() < 0.15 else text)
+def captions_of(scenes: Sequence[Scene], rng: np.random.Generator, *, clumsy: bool) -> list[str]:
+    """One fresh caption for each scene that says everything."""
+    return [_typed(caption(scene, rng)[0], rng, clumsy=clumsy) for scene in scenes]
+
+
+def short_captions(
+    scenes: Sequence[Scene], rng: np.random.Generator, *, clumsy: bool
+) -> tuple[list[str], NDArray[np.bool_]]:
+    """One for each scene that leaves things out, as people do, and which attributes it says: (scenes, 6)."""
+    texts, said = [], np.zeros((len(scenes), len(SEEN)), np.bool_)
+    for row, scene in zip(said, scenes, strict=True):
+        row[:] = rng.random(len(SEEN)) < rng.choice(WORDINESS)
+        row[THING] = rng.random() < NAMED or not row[1:].any()
+        words = {SEEN[column] for column in np.flatnonzero(row)}
+        texts.append(_typed(caption(scene, rng, said=words)[0], rng, clumsy=clumsy))
+    return texts, said
+
+
+def fitting(said: NDArray[np.bool_], asked: NDArray[np.int64], shown: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which shown groups have all that is said of the asked ones: (asked, shown)."""
+    right = np.ones((len(asked), len(shown)), np.bool_)
+    for column in range(asked.shape[1]):
+        right &= (asked[:, None, column] == shown[None, :, column]) | ~said[:, None, column]
+    return right
+
+
+def prepared(texts: Sequence[str]) -> NDArray[np.int16]:
+    """The texts as the tower reads them, padded: (texts, longest, features)."""
     pieces = [prepare.words(Words(text))[0].data for text in texts]
     padded = np.zeros((len(pieces), max(map(len, pieces)), prepare.FEATURES), np.int16)
     for row, piece in zip(padded, pieces, strict=True):
         row[: len(piece)] = piece
     return padded
+
+
+def _typed(text: str, rng: np.random.Generator, *, clumsy: bool) -> str:
+    return misspelt(text, rng) if clumsy and rng.random() < 0.15 else text
 
 
 def misspelt(text: str, rng: np.random.Generator) -> str:

@@ -62,16 +62,16 @@ COUNT_WORDS: dict[int, tuple[str, ...]] = {
 }
 SIZE_WORDS: dict[str, tuple[str, ...]] = {
     "small": ("small", "tiny", "little", "wee", "high-pitched"),
-    "medium": ("", "", "", "medium-sized", "mid-sized"),
+    "medium": ("medium-sized", "mid-sized", "medium", "middling"),
     "large": ("large", "big", "huge", "enormous", "deep-sounding", "low-pitched"),
 }
 SIDE_WORDS: dict[str, tuple[str, ...]] = {
     "left": ("on the left", "to the left", "to the left-hand side", "on the left side", "at left"),
-    "middle": ("", "", "in the middle", "in the centre", "straight ahead"),
+    "middle": ("in the middle", "in the centre", "straight ahead"),
     "right": ("on the right", "to the right", "to the right-hand side", "on the right side", "at right"),
 }
 DISTANCE_WORDS: dict[str, tuple[str, ...]] = {
-    "near": ("", "", "close by", "nearby", "up close"),
+    "near": ("close by", "nearby", "up close"),
     "far": ("far away", "in the distance", "far off", "a long way off"),
 }
 COLOUR_WORDS: dict[str, tuple[str, ...]] = {
@@ -139,10 +139,10 @@ GERMAN_NAMES: dict[str, tuple[str, str, str]] = {
     "wolf": ("m", "Wolf", "Wölfe"),
 }  # fmt: skip
 GERMAN_COUNTS = {2: "zwei", 3: "drei", 4: "vier"}
-GERMAN_SIZES = {"small": ("klein", "winzig"), "medium": ("", "mittelgroß"), "large": ("groß", "riesig")}
-GERMAN_SIDES = {"left": ("links", "auf der linken Seite"), "middle": ("", "in der Mitte"),
+GERMAN_SIZES = {"small": ("klein", "winzig"), "medium": ("mittelgroß",), "large": ("groß", "riesig")}
+GERMAN_SIDES = {"left": ("links", "auf der linken Seite"), "middle": ("in der Mitte",),
                 "right": ("rechts", "auf der rechten Seite")}  # fmt: skip
-GERMAN_DISTANCES = {"near": ("", "ganz nah"), "far": ("weit weg", "in der Ferne")}
+GERMAN_DISTANCES = {"near": ("ganz nah", "nah"), "far": ("weit weg", "in der Ferne")}
 GERMAN_COLOURS = {
     "red": "rot", "orange": "orangefarben", "yellow": "gelb", "green": "grün", "blue": "blau", "purple": "violett",
     "pink": "pinkfarben", "brown": "braun", "grey": "grau", "black": "schwarz",

@@ -63,6 +63,20 @@ def first_ranks(asking: Vectors, answering: Vectors, right: NDArray[np.bool_]) -
     return ranks
 
 
+def first_precision(asking: Vectors, answering: Vectors, right: NDArray[np.bool_], first: int = 10) -> Figure:
+    """The share of right answers among the first ten, or among as many as there are; queries with none are left out."""
+    cosines = unit(asking) @ unit(answering).T
+    there = right.any(axis=1)
+    order = np.argsort(-cosines[there], axis=1, kind="stable")[:, :first]
+    hits = np.take_along_axis(right[there], order, axis=1)
+    room = np.minimum(right[there].sum(axis=1), first)  # (queries,)
+    shares = (hits & (np.arange(hits.shape[1]) < room[:, None])).sum(axis=1) / room
+    rng = np.random.default_rng(0)
+    means = shares[rng.integers(len(shares), size=(RESAMPLES, len(shares)))].mean(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Figure(float(shares.mean()), float(low), float(high), len(shares))
+
+
 def _figure(hits: NDArray[np.bool_]) -> Figure:
     rng = np.random.default_rng(0)
     # A mean of n yes-or-no answers resampled with replacement is a binomial draw.

@@ -9,7 +9,7 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -22,19 +22,32 @@ from hearsee.core.errors import BadInput
 from hearsee.core.modality import Modality
 from hearsee.core.vectors import Vectors
 from hearsee.indexer.align.loop import Batch, Epoch, Plan, fit
+from hearsee.indexer.align.losses import Match
 from hearsee.toybox.lessons import (
+    AGREED,
+    BLOCK,
+    THING,
     Lessons,
     captions_of,
     distorted_pictures,
     distorted_sounds,
+    fitting,
     make_lessons,
+    prepared,
     rounds,
+    short_captions,
 )
-from hearsee.toybox.measure import Figure, measure
+from hearsee.toybox.measure import Figure, first_precision, measure
+from hearsee.toybox.scene import HEARD, SEEN
 from hearsee.toybox.towers.models import new_towers
-from hearsee.toybox.towers.weights_file import save_towers
+from hearsee.toybox.towers.weights_file import load_towers, save_towers
 
 IMAGE, AUDIO, TEXT = (str(modality) for modality in (Modality.IMAGE, Modality.AUDIO, Modality.TEXT))
+COLOUR_WEIGHT = 2.0  # of words and pictures, which share what is learned last
+SHORT_WEIGHT = 0.5  # of a short caption beside a full one
+THING_WEIGHT = 0.15  # of the thing that it names, by itself
+SETTLED_SCALE = 50.0  # about where the temperature of trained towers ends
+NOTE = "training.json"
 VALIDATION_SEED = 1_000_000  # added to the training seed, so that no picture, voice or wording is shared by chance
 
 
@@ -55,70 +68,96 @@ def train(
     recipe: Recipe,
     workers: int,
     report: Callable[[str], None],
+    start: Path | None = None,
 ) -> dict[str, Any]:
     """Makes lessons, trains, writes `image`, `audio` and `text.safetensors` and `training.json`; returns the latter.
 
+    With `start`, a folder of such weights, learning goes on from them.
     The lessons lie in a temporary folder beside the weights while training runs.
     """
-    if recipe.groups < recipe.batch:
-        raise BadInput(f"groups is {recipe.groups}: one batch needs {recipe.batch}")
+    least = max(recipe.batch, BLOCK * len(AGREED))
+    if recipe.groups < least:
+        raise BadInput(f"groups is {recipe.groups}: batches of blocks that are alike need {least}")
+    known = None if start is None else load_towers(start)
+    before = None if start is None else json.loads((start / NOTE).read_text())
     started = time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
     lessons_folder = Path(mkdtemp(prefix="lessons-", dir=out))
     try:
         lessons, validation = _both_lessons(lessons_folder, recipe, workers, report)
         made = time.monotonic() - started
-        towers = learn(lessons, validation, recipe, report)
-        figures = score(towers, validation)
+        towers = learn(lessons, validation, recipe, report, known)
+        figures, understood = score(towers, validation)
     finally:
         shutil.rmtree(lessons_folder)
     save_towers(towers, out)
     note = {
         "recipe": asdict(recipe),
+        "went on from": before,
         "splits": "weights from train, choice of epoch from validation; held-out was not looked at",
         "validation": {name: {cut: asdict(one) for cut, one in cuts.items()} for name, cuts in figures.items()},
+        "short captions": {name: asdict(figure) for name, figure in understood.items()},
         "seconds": {"lessons": round(made), "all": round(time.monotonic() - started)},
         "machine": f"{os.cpu_count()} x {platform.machine()}, {platform.system()}, torch {torch.__version__}",
     }
-    (out / "training.json").write_text(json.dumps(note, indent=2) + "\n")
+    (out / NOTE).write_text(json.dumps(note, indent=2) + "\n")
     return note
 
 
-def learn(lessons: Lessons, validation: Lessons, recipe: Recipe, report: Callable[[str], None]) -> nn.ModuleDict:
-    """Towers trained on the lessons, of the epoch that answered validation best."""
+def learn(
+    lessons: Lessons,
+    validation: Lessons,
+    recipe: Recipe,
+    report: Callable[[str], None],
+    known: nn.ModuleDict | None = None,
+) -> nn.ModuleDict:
+    """Towers trained on the lessons, from nothing or from known ones, of the epoch that answered validation best."""
     torch.manual_seed(recipe.seed)
-    towers = new_towers()
+    towers = known or new_towers()
     # float16's cousin doubles the speed where the processor multiplies it, and halves it elsewhere.
     bfloat16 = bool(torch.cpu._is_avx512_bf16_supported())
     plan = Plan(recipe.epochs, len(lessons) // recipe.batch, rate=recipe.rate, bfloat16=bfloat16)
+    if known is not None:
+        plan = replace(plan, scale=SETTLED_SCALE)
 
     def batches(epoch: int) -> Iterator[Batch]:
         rng = np.random.default_rng([recipe.seed, epoch])
         for chosen in rounds(lessons, recipe.batch, rng):
             yield _batch(lessons, chosen, rng)
 
-    worst = math.nan
+    worst = short = math.nan
 
     def validate(average: nn.ModuleDict) -> float:
-        nonlocal worst
-        figures = score(average, validation)
+        nonlocal worst, short
+        figures, understood = score(average, validation)
         worst = min(cuts["recall@10"].value for cuts in figures.values())
-        return float(np.mean([cuts["recall@1"].value for cuts in figures.values()]))
+        short = float(np.mean([figure.value for figure in understood.values()]))
+        return float(np.mean([*(cuts["recall@1"].value for cuts in figures.values()), short]))
 
     def tell(epoch: Epoch) -> None:
         report(
-            f"epoch {epoch.number}/{epoch.epochs}  loss {epoch.loss:.3f}  validation: mean R@1 {epoch.score:.3f}, "
-            f"worst R@10 {worst:.3f}  {epoch.seconds:.0f} s, {epoch.seconds_left:.0f} s left"
+            f"epoch {epoch.number}/{epoch.epochs}  loss {epoch.loss:.3f}  validation: {epoch.score:.3f}, "
+            f"worst R@10 {worst:.3f}, short captions {short:.3f}  "
+            f"{epoch.seconds:.0f} s, {epoch.seconds_left:.0f} s left"
         )
 
     return fit(towers, batches, plan, validate, tell)
 
 
-def score(towers: nn.ModuleDict, lessons: Lessons) -> dict[str, dict[str, Figure]]:
-    """Recall of the towers on lessons with one fixed caption each."""
-    texts = captions_of(list(lessons.scenes), np.random.default_rng(0), clumsy=False)
-    inputs: dict[str, np.ndarray[Any, Any]] = {IMAGE: lessons.pictures, AUDIO: lessons.sounds, TEXT: texts}
-    return measure({name: _rows(towers[name], given) for name, given in inputs.items()}, lessons.scenes)
+def score(towers: nn.ModuleDict, lessons: Lessons) -> tuple[dict[str, dict[str, Figure]], dict[str, Figure]]:
+    """Recall on lessons with one fixed full caption each, and the precision of one short caption each."""
+    rng = np.random.default_rng(0)
+    full = prepared(captions_of(lessons.scenes, rng, clumsy=False))
+    inputs: dict[str, np.ndarray[Any, Any]] = {IMAGE: lessons.pictures, AUDIO: lessons.sounds, TEXT: full}
+    rows = {name: _rows(towers[name], given) for name, given in inputs.items()}
+    texts, said = short_captions(lessons.scenes, rng, clumsy=False)
+    asked = _rows(towers[TEXT], prepared(texts))
+    shown = lessons.attributes
+    understood = {
+        f"{TEXT}->{name}": first_precision(asked, rows[name], fitting(said[:, :n], shown[:, :n], shown[:, :n]))
+        for name, n in ((IMAGE, len(SEEN)), (AUDIO, len(HEARD)))
+    }
+    return measure(rows, lessons.scenes), understood
 
 
 def _rows(tower: nn.Module, given: np.ndarray[Any, Any], size: int = 250) -> Vectors:
@@ -129,14 +168,42 @@ def _rows(tower: nn.Module, given: np.ndarray[Any, Any], size: int = 250) -> Vec
 
 
 def _batch(lessons: Lessons, chosen: np.ndarray[Any, Any], rng: np.random.Generator) -> Batch:
-    """The chosen groups, distorted and captioned afresh; groups that share all that is shared are alike."""
+    """The chosen groups, distorted, each with a full caption and, in the rows behind those, one that leaves things out.
+
+    Groups that share all that is shared are alike. A short caption must find every group that has what it says, but
+    no group is asked for its short captions: a full one says more. Where nothing fits in all that a short one says,
+    the thing that it names comes before the right size: so that counts by itself, too.
+    """
+    scenes = [lessons.scenes[index] for index in chosen]
+    full = captions_of(scenes, rng, clumsy=True)
+    short, said = short_captions(scenes, rng, clumsy=True)
     inputs = {
         IMAGE: torch.from_numpy(distorted_pictures(lessons.pictures[chosen], rng)),
         AUDIO: torch.from_numpy(distorted_sounds(lessons.sounds[chosen], rng)),
-        TEXT: torch.from_numpy(captions_of([lessons.scenes[index] for index in chosen], rng, clumsy=True)),
+        TEXT: torch.from_numpy(prepared([*full, *short])),
     }
-    heard, seen = torch.from_numpy(lessons.heard[chosen]), torch.from_numpy(lessons.seen[chosen])
-    return Batch(inputs, {(IMAGE, TEXT): (seen, seen), (IMAGE, AUDIO): (heard, heard), (AUDIO, TEXT): (heard, heard)})
+    shown = lessons.attributes[chosen]
+    heard, seen, first, behind = (
+        _equal(lessons.heard[chosen]),
+        _equal(lessons.seen[chosen]),
+        slice(len(full)),
+        slice(len(full), None),
+    )
+    matches = [
+        Match(TEXT, IMAGE, seen, first, weight=COLOUR_WEIGHT),
+        Match(IMAGE, AUDIO, heard),
+        Match(TEXT, AUDIO, heard, first),
+    ]
+    only_thing = said & (np.arange(len(SEEN)) == THING)
+    for answering, columns in ((IMAGE, len(SEEN)), (AUDIO, len(HEARD))):
+        for words, weight in ((said, SHORT_WEIGHT), (only_thing, THING_WEIGHT)):
+            fits = torch.from_numpy(fitting(words[:, :columns], shown[:, :columns], shown[:, :columns]))
+            matches.append(Match(TEXT, answering, fits, behind, both_ways=False, weight=weight))
+    return Batch(inputs, matches)
+
+
+def _equal(keys: np.ndarray[Any, Any]) -> torch.Tensor:
+    return torch.from_numpy(keys[:, None] == keys[None, :])
 
 
 def _both_lessons(folder: Path, recipe: Recipe, workers: int, report: Callable[[str], None]) -> tuple[Lessons, Lessons]:

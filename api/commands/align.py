@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hearsee.api.commands.fusion import align_fusion
+from hearsee.api.commands.rerank import align_rerank
 from hearsee.api.options import JsonOption
 from hearsee.api.terminal import console, print_json, table, visible
 
@@ -15,6 +16,7 @@ app = typer.Typer(help="Train what carries pictures, sounds and words into one s
 
 
 app.command("fusion")(align_fusion)
+app.command("rerank")(align_rerank)
 
 
 @app.callback()
@@ -30,17 +32,21 @@ def align_toybox(
     seed: Annotated[int | None, typer.Option("--seed", help="Decides the lessons and the first weights.")] = None,
     groups: Annotated[int | None, typer.Option("--groups", help="How many groups to learn from.")] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", help="How often to go over them.")] = None,
+    rate: Annotated[float | None, typer.Option("--rate", help="How fast to learn, at most.")] = None,
+    start: Annotated[
+        Path | None, typer.Option("--start", metavar="DIR", help="Go on from the weights there, not from nothing.")
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", help="Processes that draw and play the lessons.")] = 2,
     as_json: JsonOption = False,
 ) -> None:
-    """Train the toybox's three towers from nothing."""
+    """Train the toybox's three towers, from nothing or from earlier weights."""
     from hearsee.api.answers import plain
     from hearsee.toybox.train import Recipe, train
 
-    given = {"seed": seed, "groups": groups, "epochs": epochs}
+    given = {"seed": seed, "groups": groups, "epochs": epochs, "rate": rate}
     recipe = Recipe(**{name: value for name, value in given.items() if value is not None})
     out_console = console(stderr=True)
-    note = plain(train(out, recipe, workers, lambda line: out_console.print(visible(line))))
+    note = plain(train(out, recipe, workers, lambda line: out_console.print(visible(line)), start))
     if as_json:
         print_json(note)
         return

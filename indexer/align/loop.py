@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from hearsee.indexer.align.losses import Keys, Pair, Temperature, contrastive
+from hearsee.indexer.align.losses import Match, Temperature, contrastive
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What the towers read, by modality, and which rows of each pair of modalities belong together."""
+    """What the towers read, by modality, and which rows of two modalities belong together."""
 
     inputs: Mapping[str, Tensor]
-    keys: Mapping[Pair, Keys]
+    matches: Sequence[Match]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Plan:
     rate: float = 2e-3
     weight_decay: float = 0.05
     average: float = 0.998  # of the running mean of weights that is validated and returned
+    scale: float = 1 / 0.07  # of cosines, to begin with; it is learned, too
     bfloat16: bool = False  # faster where the processor multiplies it
 
 
@@ -56,7 +57,7 @@ def fit(
     report: Callable[[Epoch], None],
 ) -> nn.ModuleDict:
     """Trains the towers in place and returns the averaged copy that validated best."""
-    temperature = Temperature()
+    temperature = Temperature(plan.scale)
     optimizer = torch.optim.AdamW(_parameter_groups(towers, temperature, plan.weight_decay), lr=plan.rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rise_and_fall(plan.epochs * plan.batches))
     average, best, best_score = copy.deepcopy(towers), copy.deepcopy(towers), -math.inf
@@ -119,7 +120,7 @@ def _step(
     optimizer.zero_grad(set_to_none=True)
     rows = dict(zip(batch.inputs, threads.map(forward, batch.inputs), strict=True))
     copies = {modality: row.detach().requires_grad_() for modality, row in rows.items()}
-    loss = contrastive(copies, batch.keys, temperature())
+    loss = contrastive(copies, batch.matches, temperature())
     loss.backward()  # type: ignore[no-untyped-call]
     used = [modality for modality in rows if copies[modality].grad is not None]
     list(threads.map(lambda modality: torch.autograd.backward(rows[modality], copies[modality].grad), used))

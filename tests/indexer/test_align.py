@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hearsee.indexer.align.loop import Batch, Epoch, Plan, fit
-from hearsee.indexer.align.losses import Temperature, contrastive, info_nce
+from hearsee.indexer.align.losses import Match, Temperature, contrastive, info_nce
 
 SCALE = torch.tensor(2.0)
 EYE = torch.eye(2)
@@ -42,13 +42,30 @@ def test_rows_without_a_partner_are_left_out() -> None:
     assert nobody.item() == 0.0
 
 
+def test_several_right_answers_do_not_compete_with_each_other() -> None:
+    asked, answers = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
+    alike = torch.tensor([[True, True, False]])
+    loss = info_nce(asked, answers, SCALE, alike, both_ways=False)
+    each = (math.log(1 + math.exp(0 - 2)) + math.log(1 + math.exp(0 - 1.2))) / 2  # each against the wrong one alone
+    assert loss.item() == pytest.approx(each, abs=1e-6)
+
+
 def test_pairs_of_absent_modalities_are_skipped() -> None:
-    keys = torch.arange(2)
-    pairs = {("image", "text"): (keys, keys), ("image", "audio"): (keys, keys)}
-    some = contrastive({"image": EYE, "text": EYE}, pairs, SCALE)
-    assert some.item() == pytest.approx(info_nce(EYE, EYE, SCALE, EYE.bool()).item())
+    same = EYE.bool()
+    matches = [Match("image", "text", same), Match("image", "audio", same)]
+    some = contrastive({"image": EYE, "text": EYE}, matches, SCALE)
+    assert some.item() == pytest.approx(info_nce(EYE, EYE, SCALE, same).item())
     with pytest.raises(ValueError, match="no pair"):
-        contrastive({"image": EYE}, pairs, SCALE)
+        contrastive({"image": EYE}, matches, SCALE)
+
+
+def test_a_match_may_be_of_some_rows_one_way_and_weighted() -> None:
+    texts, same = torch.cat([EYE, EYE.flip(0)]), EYE.bool()
+    first = Match("text", "image", same, slice(0, 2), weight=3.0)
+    behind = Match("text", "image", same, slice(2, 4), both_ways=False)
+    right, wrong = info_nce(EYE, EYE, SCALE, same), info_nce(EYE.flip(0), EYE, SCALE, same, both_ways=False)
+    loss = contrastive({"text": texts, "image": EYE}, [first, behind], SCALE)
+    assert loss.item() == pytest.approx((3 * right.item() + wrong.item()) / 4, abs=1e-6)
 
 
 def test_temperature_is_positive_and_bounded() -> None:
@@ -68,8 +85,8 @@ def test_the_loop_learns_a_rotation_and_returns_the_best() -> None:
     def batches(epoch: int) -> Iterator[Batch]:
         generator = torch.Generator().manual_seed(epoch)
         for _ in range(20):
-            rows, keys = torch.randn(32, 8, generator=generator), torch.arange(32)
-            yield Batch({"image": rows, "text": rows @ turn}, {("image", "text"): (keys, keys)})
+            rows = torch.randn(32, 8, generator=generator)
+            yield Batch({"image": rows, "text": rows @ turn}, [Match("image", "text", torch.eye(32).bool())])
 
     def recall(average: nn.ModuleDict) -> float:
         return _recall(average["image"](fresh), average["text"](fresh @ turn))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,22 @@ from hearsee.core.errors import BadInput
 from hearsee.core.media.kinds import Picture, Sound
 from hearsee.core.modality import Modality
 from hearsee.toybox.exam import encoded, held_out
-from hearsee.toybox.lessons import captions_of, distorted_pictures, distorted_sounds, make_lessons, misspelt, rounds
+from hearsee.toybox.lessons import (
+    captions_of,
+    distorted_pictures,
+    distorted_sounds,
+    fitting,
+    make_lessons,
+    misspelt,
+    prepared,
+    rounds,
+    short_captions,
+)
 from hearsee.toybox.measure import alike, measure
-from hearsee.toybox.scene import HEARD, SEEN
+from hearsee.toybox.scene import COLOURS, COUNTS, DISTANCES, HEARD, SEEN, SIDES, SIZES, THINGS
 from hearsee.toybox.sound import RATE
 from hearsee.toybox.space import toybox_space
-from hearsee.toybox.towers import prepare
+from hearsee.toybox.towers import prepare, weights_file
 from hearsee.toybox.train import Recipe, train
 from hearsee.toybox.write import group, scene_of
 
@@ -75,12 +86,41 @@ def test_lessons_are_the_same_however_they_are_shared_out(tmp_path: Path) -> Non
 def test_clumsy_captions_are_other_words_for_the_same() -> None:
     scenes = [scene_of(0, "train", index) for index in range(20)]
     plain = captions_of(scenes, np.random.default_rng(0), clumsy=False)
-    np.testing.assert_array_equal(plain, captions_of(scenes, np.random.default_rng(0), clumsy=False))
-    assert not np.array_equal(plain[:, :5], captions_of(scenes, np.random.default_rng(1), clumsy=True)[:, :5])
+    assert plain == captions_of(scenes, np.random.default_rng(0), clumsy=False)
+    assert plain != captions_of(scenes, np.random.default_rng(1), clumsy=True)
+    rows = prepared(plain)
+    assert rows.shape[0] == 20
+    assert not np.array_equal(rows[0], rows[1])
     rng = np.random.default_rng(2)
     for _ in range(200):
         assert abs(len(misspelt("two bells", rng)) - len("two bells")) <= 1
         misspelt("a", rng)
+
+
+def test_a_short_caption_fits_every_group_that_has_what_it_says() -> None:
+    lessons_scenes = [scene_of(0, "train", index) for index in range(300)]
+    texts, said = short_captions(lessons_scenes, np.random.default_rng(0), clumsy=False)
+    assert said.any(axis=1).all()
+    assert 0.75 < said[:, 0].mean() < 0.98
+    tables: tuple[tuple[object, ...], ...] = (THINGS, COUNTS, SIZES, SIDES, DISTANCES, COLOURS)
+    shown = np.array(
+        [[table.index(value) for table, value in zip(tables, astuple(one), strict=True)] for one in lessons_scenes]
+    )
+    fits = fitting(said, shown, shown)
+    assert fits.diagonal().all()
+    for row in (0, 17, 250):
+        names = [name for name, is_said in zip(SEEN, said[row], strict=True) if is_said]
+        same = [all(getattr(one, n) == getattr(lessons_scenes[row], n) for n in names) for one in lessons_scenes]
+        assert fits[row].tolist() == same, texts[row]
+
+
+def test_learning_goes_on_from_earlier_weights(tmp_path: Path) -> None:
+    recipe = Recipe(seed=5, groups=256, epochs=1, batch=64, rate=1e-9, validation_groups=50)
+    shipped = Path(weights_file.__file__).parent / "weights"
+    lines: list[str] = []
+    note = train(tmp_path, recipe, 1, lines.append, shipped)
+    assert note["went on from"] == json.loads((shipped / "training.json").read_text())
+    assert note["validation"]["text->audio"]["recall@10"]["value"] > 0.95  # one idle epoch forgets nothing
 
 
 def test_distortions_keep_shapes_and_nearly_everything() -> None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
 
 from hearsee.toybox import lexicon
-from hearsee.toybox.scene import COLOURS, COUNTS, DISTANCES, HEARD, SIDES, SIZES, THINGS, Scene
+from hearsee.toybox.scene import COLOURS, COUNTS, DISTANCES, SEEN, SIDES, SIZES, THINGS, Scene
 from hearsee.toybox.words import caption, plural, with_article
 
-Key = TypeVar("Key", str, int)
-DEFAULTS: dict[str, str | int] = {"count": 1, "size": "medium", "side": "middle", "distance": "near"}
+UNSAID = ""
 
 
 def test_every_thing_and_attribute_has_words() -> None:
@@ -41,6 +40,30 @@ def test_every_attribute_can_be_read_back() -> None:
         text, language = caption(scene, rng)
         read = _read_english(text) if language == "en" else _read_german(text)
         assert read == scene.attributes(), text
+
+
+def test_a_short_caption_says_what_it_is_to_say_and_nothing_else() -> None:
+    rng = np.random.default_rng(8)
+    for _ in range(4000):
+        scene = _any_scene(rng)
+        said = {name for name in SEEN if rng.random() < 0.5} or {"thing"}
+        text, language = caption(scene, rng, said=said)
+        read = _read_english(text) if language == "en" else _read_german(text)
+        for name in SEEN:
+            if name in said:
+                assert read[name] == scene.attributes()[name], (text, name)
+            elif name == "count":  # "a bell" and "ein Hund" do not say that there is one
+                assert read[name] in (UNSAID, 1), text
+            else:
+                assert read[name] == UNSAID, (text, name)
+
+
+def test_bare_names_and_bare_attributes_are_among_short_captions() -> None:
+    scene, rng = Scene("bell", 3, "small", "left", "far", "red"), np.random.default_rng(1)
+    names = {caption(scene, rng, said={"thing"})[0].rstrip(".").lower() for _ in range(400)}
+    assert {"bell", "bells", "a bell", "glocke"} <= names
+    reds = {caption(scene, rng, said={"colour"})[0].rstrip(".").lower() for _ in range(400)}
+    assert {"red", "a red thing", "red objects"} <= reds
 
 
 def test_wording_varies_and_some_captions_are_german() -> None:
@@ -76,7 +99,8 @@ def test_german_endings_follow_gender_and_number() -> None:
     said = set()
     for thing, count in (("dog", 1), ("bell", 1), ("car", 1), ("dog", 3)):
         for _ in range(1500):
-            text, language = caption(Scene(thing, count, "medium", "middle", "near", "red"), rng)
+            scene = Scene(thing, count, "medium", "middle", "near", "red")
+            text, language = caption(scene, rng, said={"thing", "count", "colour"})
             if language == "de":
                 said.add(text.rstrip(".").lower())
     assert {"ein roter hund", "eine rote glocke", "ein rotes auto", "drei rote hunde"} <= said
@@ -96,12 +120,19 @@ def _read_english(text: str) -> dict[str, str | int]:
         for thing, words in lexicon.NAMES.items()
     }
     text = text.lower()
-    read = {**DEFAULTS, "thing": _only(names, text), "colour": _only(lexicon.COLOUR_WORDS, text)}
-    for attribute, table in (("size", "SIZE_WORDS"), ("side", "SIDE_WORDS"), ("distance", "DISTANCE_WORDS")):
-        read[attribute] = _only(getattr(lexicon, table), text, read[attribute])
-    more = {count: words for count, words in lexicon.COUNT_WORDS.items() if count > 1}
-    read["count"] = _only(more, text, 1)
-    return {attribute: read[attribute] for attribute in (*HEARD, "colour")}
+    read: dict[str, str | int] = {"thing": _only(names, text, UNSAID)}
+    tables = (
+        ("size", "SIZE_WORDS"),
+        ("side", "SIDE_WORDS"),
+        ("distance", "DISTANCE_WORDS"),
+        ("colour", "COLOUR_WORDS"),
+    )
+    for attribute, table in tables:
+        read[attribute] = _only(getattr(lexicon, table), text, UNSAID)
+    counts = {**lexicon.COUNT_WORDS, 1: (*lexicon.COUNT_WORDS[1], "an")}
+    placeless = text.replace("a long way off", "")
+    read["count"] = _only(counts, placeless, UNSAID)
+    return {attribute: read[attribute] for attribute in SEEN}
 
 
 def _read_german(text: str) -> dict[str, str | int]:
@@ -113,16 +144,16 @@ def _read_german(text: str) -> dict[str, str | int]:
         for size, words in lexicon.GERMAN_SIZES.items()
     }
     return {
-        "thing": _only(names, text),
-        "count": _only({count: [word] for count, word in lexicon.GERMAN_COUNTS.items()}, text, 1),
-        "size": _only(sizes, text, "medium"),
-        "side": _only(lexicon.GERMAN_SIDES, text, "middle"),
-        "distance": _only(lexicon.GERMAN_DISTANCES, text, "near"),
-        "colour": _only(colours, text),
+        "thing": _only(names, text, UNSAID),
+        "count": _only({1: ["ein", "eine"], **{n: [word] for n, word in lexicon.GERMAN_COUNTS.items()}}, text, UNSAID),
+        "size": _only(sizes, text, UNSAID),
+        "side": _only(lexicon.GERMAN_SIDES, text, UNSAID),
+        "distance": _only(lexicon.GERMAN_DISTANCES, text, UNSAID),
+        "colour": _only(colours, text, UNSAID),
     }
 
 
-def _only(table: Mapping[Key, Iterable[str]], text: str, default: Key | None = None) -> Key:
+def _only(table: Mapping[Any, Iterable[str]], text: str, default: str) -> str | int:
     """The one key whose longest phrase occurs in the text as whole words; two keys at once would be ambiguous."""
     found = {
         key: max(len(word) for word in said)
@@ -133,8 +164,9 @@ def _only(table: Mapping[Key, Iterable[str]], text: str, default: Key | None = N
             ]
         )
     }
-    if not found and default is not None:
+    if not found:
         return default
     longest = [key for key, length in found.items() if length == max(found.values())]
     assert len(longest) == 1, (text, found)
-    return longest[0]
+    only: str | int = longest[0]
+    return only

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from hearsee.core.modality import Modality
 from hearsee.toybox.towers.prepare import BUCKETS, WORDS
@@ -95,7 +96,8 @@ class WordTower(nn.Module):
     def forward(self, texts: Tensor) -> Tensor:
         texts = texts.long()
         used = (texts > 0).sum(dim=2, keepdim=True)  # (n, words, 1)
-        vectors = self.buckets(texts).sum(dim=2) / used.clamp(min=1).sqrt()  # (n, words, width)
+        summed = functional.embedding_bag(texts.flatten(0, 1), self.buckets.weight, mode="sum", padding_idx=0)
+        vectors = summed.reshape(*texts.shape[:2], -1) / used.clamp(min=1).sqrt()  # (n, words, width)
         vectors = torch.cat([self.whole.expand(len(texts), 1, -1), vectors], dim=1)
         vectors = self.norm(vectors) + self.places[: vectors.shape[1]]
         nothing = torch.cat([torch.zeros_like(used[:, :1, 0]), used[:, :, 0] == 0], dim=1).bool()

@@ -24,6 +24,13 @@ def save_towers(towers: nn.ModuleDict, folder: Path) -> None:
         save_file(weights, folder / f"{modality}.safetensors")
 
 
+def load_towers(folder: Path) -> nn.ModuleDict:
+    """All three towers of a folder, under their modality's name."""
+    return nn.ModuleDict(
+        {str(modality): load_tower(folder / f"{modality}.safetensors", modality) for modality in Modality}
+    )
+
+
 def load_tower(path: Path, modality: Modality) -> nn.Module:
     """The tower with its weights, ready to answer."""
     if not path.is_file():
