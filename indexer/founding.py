@@ -6,14 +6,14 @@ from pathlib import Path
 
 from hearsee.core.errors import NotFound, Refused
 from hearsee.core.space import Space
-from hearsee.indexer import segments
+from hearsee.indexer import heads, segments
 from hearsee.indexer.catalog import Catalog
 from hearsee.indexer.files import make_folder
 from hearsee.indexer.identity import CATALOG, NAME, Identity
 from hearsee.indexer.lock import OPENING, WRITER
 from hearsee.indexer.shards import files as shards
 
-_OURS = (NAME, CATALOG, WRITER, OPENING, segments.FOLDER, shards.FOLDER)
+_OURS = (NAME, CATALOG, WRITER, OPENING, segments.FOLDER, shards.FOLDER, heads.FOLDER)
 
 
 def prepare(folder: Path, *, create: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Self
 from hearsee.core.errors import Refused
 from hearsee.core.space import Space, load_space
 from hearsee.indexer.catalog import Catalog, LibraryInfo
+from hearsee.indexer.heads import live_space
 from hearsee.indexer.identity import Identity
 from hearsee.indexer.snapshot import Snapshot, load_snapshot
 
@@ -31,7 +32,7 @@ class Library:
         catalog = Identity(identity.library_id, database or identity.database).open(folder, writable=False)
         try:
             space = space or load_space(catalog.info().space)
-            check_space(folder, catalog, space)
+            space = check_space(folder, catalog, space)
         except BaseException:
             catalog.close()
             raise
@@ -51,6 +52,7 @@ class Library:
             held = self._snapshot
             if held is None or held.generation < generation:
                 held = self._snapshot = load_snapshot(self.folder, self.catalog, self.space, held)
+                self.space = held.space  # other heads may be live by now
             return held
 
     def close(self) -> None:
@@ -63,11 +65,13 @@ class Library:
         self.close()
 
 
-def check_space(folder: Path, catalog: Catalog, space: Space) -> None:
-    """Vectors of another tower do not compare: refuse them, and say what differs."""
+def check_space(folder: Path, catalog: Catalog, space: Space) -> Space:
+    """The space with the library's live heads. Vectors of another tower do not compare: refused, with what differs."""
     info = catalog.info()
-    if info.space_fingerprint == space.fingerprint:
-        return
+    row = next((row for row in catalog.heads() if row.id == info.heads), None)
+    live = live_space(folder, row, space)
+    if live.fingerprint == (info.space_fingerprint if row is None else row.space_fingerprint):
+        return live
     mine = {modality: tower.contract for modality, tower in space.towers.items()}
     theirs = catalog.towers()
     differences = [

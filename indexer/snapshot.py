@@ -16,6 +16,7 @@ from hearsee.core.vectors import Vectors
 from hearsee.indexer.catalog import Catalog, SegmentRow, ShardRow, View
 from hearsee.indexer.catalog.rows import Ids
 from hearsee.indexer.gallery import Gallery, Source
+from hearsee.indexer.heads import live_space
 from hearsee.indexer.lock import opening
 from hearsee.indexer.shards.files import Stretch, projected, read_shard, stretches
 from hearsee.indexer.shards.flat import FlatShard
@@ -36,6 +37,7 @@ class Fresh:
 class Snapshot:
     generation: int
     parts: Mapping[Modality, Gallery]
+    space: Space  # with the heads that its vectors were projected by
     # For the next snapshot: sources by the path of their shard, vectors by the path of their segment.
     served: Mapping[str, Source] = field(default_factory=dict, repr=False)
     fresh: Mapping[str, Fresh] = field(default_factory=dict, repr=False)
@@ -46,11 +48,17 @@ class MovedError(Exception):
 
 
 def load_snapshot(folder: Path, catalog: Catalog, space: Space, previous: Snapshot | None) -> Snapshot:
-    """The newest generation; reuses what the previous snapshot has in memory and never changes it."""
+    """The newest generation; reuses what the previous snapshot has in memory and never changes it.
+
+    `space` has the library's towers; the snapshot's own has the heads that are live in its generation.
+    """
     with opening(folder):  # files named by the view stay until we are done
         for _ in range(TRIES):
             try:
-                return _Loading(folder, catalog, space, catalog.view(), previous).snapshot()
+                view = catalog.view()
+                live = live_space(folder, view.heads, space)
+                usable = previous if previous is not None and previous.space.fingerprint == live.fingerprint else None
+                return _Loading(folder, catalog, live, view, usable).snapshot()
             except MovedError:
                 continue
     raise Busy(f"library {folder} changed {TRIES} times while it was being opened: try again")
@@ -64,14 +72,14 @@ class _Loading:
         self._catalog = catalog
         self._space = space
         self._view = view
-        self._before = previous or Snapshot(-1, {})
+        self._before = previous or Snapshot(-1, {}, space)
         self._served: dict[str, Source] = {}
         self._fresh: dict[str, Fresh] = {}
 
     def snapshot(self) -> Snapshot:
         modalities = sorted({segment.modality for segment in self._view.segments})
         parts = {modality: self._gallery(modality) for modality in modalities}
-        return Snapshot(self._view.generation, parts, self._served, self._fresh)
+        return Snapshot(self._view.generation, parts, self._space, self._served, self._fresh)
 
     def _gallery(self, modality: Modality) -> Gallery:
         sources, rebuild = [], []

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hearsee.core.errors import HearseeError
-from hearsee.indexer import segments
+from hearsee.indexer import heads, segments
 from hearsee.indexer.catalog import Catalog
 from hearsee.indexer.files import TEMPORARY
 from hearsee.indexer.lock import unlinking
@@ -15,6 +15,7 @@ from hearsee.indexer.shards import files as shards
 
 log = logging.getLogger(__name__)
 WAIT_SECONDS = 2.0
+FOLDERS = (segments.FOLDER, shards.FOLDER, heads.FOLDER)
 
 
 def named(catalog: Catalog) -> set[str]:
@@ -24,13 +25,14 @@ def named(catalog: Catalog) -> set[str]:
         *(segment.path for segment in view.segments),
         *(shard.path for shard in view.shards),
         *(shard.rows_path for shard in view.shards),
+        *(row.path for row in catalog.heads()),
     }
 
 
 def orphans(folder: Path, known: Iterable[str]) -> list[str]:
     """Files in the library's own folders that are not among the known ones, and whatever was never published."""
     kept = set(known)
-    found = [f"{name}/{path.name}" for name in (segments.FOLDER, shards.FOLDER) for path in _within(folder / name)]
+    found = [f"{name}/{path.name}" for name in FOLDERS for path in _within(folder / name)]
     return sorted([path for path in found if path not in kept] + [p.name for p in folder.glob(f"*{TEMPORARY}")])
 
 

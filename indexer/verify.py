@@ -10,7 +10,7 @@ import numpy as np
 
 from hearsee.core.errors import Damaged, HearseeError, NotFound
 from hearsee.core.modality import Modality
-from hearsee.core.space import Space
+from hearsee.core.space import Space, load_space
 from hearsee.indexer import sweep
 from hearsee.indexer.catalog import Catalog, SegmentRow, ShardRow, View
 from hearsee.indexer.catalog.words import INDEX
@@ -20,6 +20,7 @@ from hearsee.indexer.library import Library
 from hearsee.indexer.lock import WriterLock, opening
 from hearsee.indexer.segments import read_segment
 from hearsee.indexer.shards.files import projected, read_shard, stretches
+from hearsee.indexer.switching import lost_heads, mend_heads
 from hearsee.indexer.writer import Writer
 
 TRIES = 5
@@ -43,6 +44,7 @@ class _Findings:
     lost: list[int] = field(default_factory=list)  # segment ids
     stale: set[Modality] = field(default_factory=set)  # whose shards do not hold
     nameless: bool = False  # library.json is lost or damaged
+    headless: bool = False  # heads that the library had or has are lost
 
 
 def verify(
@@ -68,6 +70,7 @@ def _examine(folder: Path, database: str | None, space: Space | None) -> _Findin
     except Damaged as damaged:
         found.problems.append(str(damaged))
         found.nameless = _nameless(folder)
+        found.headless = not found.nameless and _headless(folder, database)
     except NotFound as absent:
         found.nameless = _nameless(folder)
         if not found.nameless:
@@ -79,6 +82,9 @@ def _examine(folder: Path, database: str | None, space: Space | None) -> _Findin
 
 def _examine_library(library: Library) -> _Findings:
     found = _Findings(problems=library.catalog.problems())
+    lost = lost_heads(library.folder, library.catalog)
+    found.problems += lost.values()
+    found.headless = bool(lost)
     view = library.catalog.view()
     for segment in view.segments:
         try:
@@ -140,10 +146,31 @@ def _nameless(folder: Path) -> bool:
     return False
 
 
+def _headless(folder: Path, database: str | None) -> bool:
+    try:
+        with _catalog(folder, database, writable=False) as catalog:
+            return bool(lost_heads(folder, catalog))
+    except HearseeError:
+        return False
+
+
+def _catalog(folder: Path, database: str | None, *, writable: bool) -> Catalog:
+    identity = Identity.read(folder)
+    return Identity(identity.library_id, database or identity.database).open(folder, writable=writable)
+
+
 def _repair(folder: Path, database: str | None, space: Space | None, found: _Findings) -> list[str]:
     done = []
     if found.nameless:
         done.append(_rename(folder, database))
+        found = _examine(folder, database, space)
+    if found.headless:
+        lock = WriterLock.take(folder)
+        try:
+            with _catalog(folder, database, writable=True) as catalog:
+                done += mend_heads(folder, catalog, space or load_space(catalog.info().space))
+        finally:
+            lock.release()
         found = _examine(folder, database, space)
     with Library.open(folder, database, space) as library:
         space = library.space

@@ -10,11 +10,12 @@ from typing import Self
 
 import numpy as np
 
-from hearsee.core.errors import BadInput, Damaged, HearseeError, NotFound
+from hearsee.core.errors import BadInput, Damaged, HearseeError, NotFound, Refused
+from hearsee.core.head import Heads
 from hearsee.core.modality import Modality
 from hearsee.core.space import Space
 from hearsee.core.vectors import Vectors
-from hearsee.indexer import founding, segments, sweep
+from hearsee.indexer import founding, sweep
 from hearsee.indexer.batch import Add, Batch, Commit
 from hearsee.indexer.catalog import Catalog, Change, Compaction, NewItem, NewPoint, NewSegment, Placed, SegmentRow
 from hearsee.indexer.compaction import ROUND_POINTS, CompactReport, compact
@@ -22,8 +23,8 @@ from hearsee.indexer.files import make_folder
 from hearsee.indexer.library import check_space
 from hearsee.indexer.lock import WriterLock, unlinking
 from hearsee.indexer.segments import Stored, read_segment, stored, write_segment
-from hearsee.indexer.shards import files as shards
 from hearsee.indexer.shards.files import stretches, write_shard
+from hearsee.indexer.switching import Switched, switch
 
 CACHED_SEGMENTS = 8
 
@@ -53,8 +54,8 @@ class Writer:
             raise
         writer = cls(folder, catalog, space, lock)
         try:
-            check_space(folder, catalog, space)
-            for name in (segments.FOLDER, shards.FOLDER):
+            writer.space = check_space(folder, catalog, space)
+            for name in sweep.FOLDERS:
                 make_folder(folder / name)
             with unlinking(folder, 0):  # makes the file that readers lock
                 pass
@@ -129,6 +130,13 @@ class Writer:
         with self._whole():
             return self._apply(Change(shards=new), old)
 
+    def switch_heads(self, to: Heads | int, name: str) -> Switched:
+        """Make other heads live, new ones under a name or those of an id, and project every vector again."""
+        with self._whole():
+            done = switch(self.folder, self.catalog, self.space, self._apply, to, name)
+        self.space = done.space
+        return done
+
     def drop(self, segment_ids: Sequence[int]) -> int:
         """Give up segments and every item that has a point in them; how many items that were."""
         lost = [segment for segment in self.catalog.segments() if segment.id in set(segment_ids)]
@@ -152,8 +160,8 @@ class Writer:
         """Commit a change whose files are published, then free those it leaves behind."""
         try:
             generation = self.catalog.commit(change)
-        except (BadInput, NotFound):  # refused as a whole: certainly nothing names the new segments
-            sweep.unlink(self.folder, [segment.path for segment in change.segments])
+        except (BadInput, NotFound):  # refused as a whole: certainly nothing names the new files
+            sweep.unlink(self.folder, [*(new.path for new in change.segments), *(new.path for new in change.heads)])
             raise
         sweep.unlink(self.folder, obsolete)
         return generation
@@ -165,7 +173,7 @@ class Writer:
             raise HearseeError(f"library {self.folder}: writing failed before, so nothing more is written: run again")
         try:
             yield
-        except (BadInput, NotFound, Damaged):  # said before anything was written
+        except (BadInput, NotFound, Damaged, Refused):  # said before anything was written
             raise
         except BaseException:
             self._failed = True

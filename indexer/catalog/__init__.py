@@ -6,8 +6,10 @@ from hearsee.indexer.catalog.catalog import Catalog
 from hearsee.indexer.catalog.changes import (
     Change,
     Compaction,
+    Live,
     MovedPoint,
     NewFields,
+    NewHeads,
     NewItem,
     NewPoint,
     NewQuarantine,
@@ -18,6 +20,7 @@ from hearsee.indexer.catalog.connect import sqlite_url
 from hearsee.indexer.catalog.facts import clean_metadata, clean_text, fields_hash
 from hearsee.indexer.catalog.folding import Phrase, phrases_in, words_in
 from hearsee.indexer.catalog.rows import (
+    HeadsRow,
     Known,
     LibraryInfo,
     Placed,
@@ -32,10 +35,13 @@ __all__ = [
     "Catalog",
     "Change",
     "Compaction",
+    "HeadsRow",
     "Known",
     "LibraryInfo",
+    "Live",
     "MovedPoint",
     "NewFields",
+    "NewHeads",
     "NewItem",
     "NewPoint",
     "NewQuarantine",

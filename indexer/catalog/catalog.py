@@ -26,9 +26,19 @@ from hearsee.indexer.catalog.connect import Database, connect
 from hearsee.indexer.catalog.facts import clean_text, uri_hash
 from hearsee.indexer.catalog.filters import matching
 from hearsee.indexer.catalog.folding import Phrase
-from hearsee.indexer.catalog.rows import Ids, Known, LibraryInfo, Placed, PointRows, Quarantined, SegmentRow, View
+from hearsee.indexer.catalog.rows import (
+    HeadsRow,
+    Ids,
+    Known,
+    LibraryInfo,
+    Placed,
+    PointRows,
+    Quarantined,
+    SegmentRow,
+    View,
+)
 from hearsee.indexer.catalog.tables import FORMAT, items, library, points, quarantine, segments, towers
-from hearsee.indexer.catalog.view import read_points, read_segments, read_view
+from hearsee.indexer.catalog.view import read_heads, read_points, read_segments, read_view
 from hearsee.indexer.catalog.write import Commit, Prepared
 
 _STREAMED = 5_000  # rows fetched at a time
@@ -228,6 +238,11 @@ class Catalog:
         """Every segment, ascending by id."""
         with self._database.reading() as db:
             return read_segments(db)
+
+    def heads(self) -> tuple[HeadsRow, ...]:
+        """Every set of heads that the library has had since it first switched, oldest first."""
+        with self._database.reading() as db:
+            return read_heads(db)
 
     def points_of(self, segment_ids: Sequence[int]) -> PointRows:
         """The live points of the segments, ordered by (segment, row)."""

@@ -96,6 +96,26 @@ class NewShard:
 
 
 @dataclass(frozen=True)
+class NewHeads:
+    name: str
+    space_fingerprint: str  # of the space with these heads
+    path: str  # relative to the library's folder
+    sha256: str
+    bytes: int
+    about: str  # JSON
+
+
+@dataclass(frozen=True)
+class Live:
+    """Which heads become live: some that are there, by id, or new ones, by their place in Change.heads."""
+
+    id: int | None = None
+    fresh: int = 0
+    before: int | None = None  # the same of those that were live until now: a new library's are not there yet
+    before_fresh: int = 0
+
+
+@dataclass(frozen=True)
 class Change:
     segments: Sequence[NewSegment] = ()
     items: Sequence[NewItem] = ()
@@ -105,3 +125,6 @@ class Change:
     unquarantine: Sequence[str] = ()  # URIs
     compaction: Compaction | None = None
     shards: Sequence[NewShard] | None = None  # replace every shard of the modalities they name
+    heads: Sequence[NewHeads] = ()
+    live: Live | None = None
+    forget: Sequence[int] = ()  # heads that are not live, by id

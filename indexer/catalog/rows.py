@@ -24,6 +24,8 @@ class LibraryInfo:
     dim: int
     generation: int
     format: int
+    heads: int | None  # the live ones; none: those that the space itself has
+    heads_before: int | None
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,18 @@ class ShardRow:
 
 
 @dataclass(frozen=True)
+class HeadsRow:
+    id: int
+    name: str
+    space_fingerprint: str
+    path: str
+    sha256: str
+    bytes: int
+    about: str  # JSON
+    generation: int
+
+
+@dataclass(frozen=True)
 class PointRows:
     """Live points, column by column, ordered by (segment, row)."""
 
@@ -114,3 +128,4 @@ class View:
     dead: Ids  # points removed and not yet compacted away, ascending
     uncovered: tuple[int, ...]  # segments that no shard holds
     fresh: PointRows  # their live points
+    heads: HeadsRow | None  # the live ones; none: those that the space itself has

@@ -16,8 +16,8 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "m002"  # the newest migration in migrations/versions
-REVISIONS = ("m001", "m002")  # every one, oldest first
+REVISION = "m003"  # the newest migration in migrations/versions
+REVISIONS = ("m001", "m002", "m003")  # every one, oldest first
 FORMAT = 1
 VERSION_TABLE = "hearsee_version"
 
@@ -39,7 +39,9 @@ library = Table(
     Column("format", Integer, nullable=False),
     Column("last_item", Id, nullable=False),
     Column("last_point", Id, nullable=False),
-    Column("last_file", Id, nullable=False),  # segments and shards
+    Column("last_file", Id, nullable=False),  # segments, shards and heads
+    Column("heads", Id),  # the live ones; none: those that the space itself has
+    Column("heads_before", Id),  # those that were live before them
 )
 
 towers = Table(
@@ -139,6 +141,20 @@ shards = Table(
     Column("dim", Integer, nullable=False),
     Column("head", Words, nullable=False),
     Column("segments", Words, nullable=False),  # JSON list of segment ids, in row order
+    Column("generation", Id, nullable=False),
+)
+
+# Every set of heads that the library has had since it first switched, the space's own among them.
+heads = Table(
+    "heads",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("name", Words, nullable=False),
+    Column("space_fingerprint", Words, nullable=False),  # of the space with these heads
+    Column("path", Words, nullable=False, unique=True),
+    Column("sha256", Words, nullable=False),
+    Column("bytes", Id, nullable=False),
+    Column("about", Words, nullable=False),  # JSON
     Column("generation", Id, nullable=False),
 )
 

@@ -11,14 +11,14 @@ from sqlalchemy import Connection, select
 from hearsee.core.errors import NotFound
 from hearsee.core.modality import Modality
 from hearsee.indexer.catalog.connect import Database
-from hearsee.indexer.catalog.rows import PointRows, SegmentRow, ShardRow, View
-from hearsee.indexer.catalog.tables import library, points, segments, shards
+from hearsee.indexer.catalog.rows import HeadsRow, PointRows, SegmentRow, ShardRow, View
+from hearsee.indexer.catalog.tables import heads, library, points, segments, shards
 
 
 def read_view(database: Database) -> View:
     with database.snapshot() as db:
-        generation = db.scalar(select(library.c.generation))
-        if generation is None:
+        state = db.execute(select(library.c.generation, library.c.heads)).first()
+        if state is None:
             raise NotFound(f"no library in {database.label}: index something first, as in `hearsee index FOLDER`")
         held = read_segments(db)
         served = tuple(_shard(row) for row in db.execute(select(shards).order_by("id")).mappings())
@@ -26,7 +26,12 @@ def read_view(database: Database) -> View:
         uncovered = tuple(segment.id for segment in held if segment.id not in covered)
         dead = db.scalars(select(points.c.id).where(points.c.removed.is_not(None)).order_by(points.c.id)).all()
         fresh = read_points(db, database, uncovered)
-    return View(generation, held, served, np.array(dead, np.int64), uncovered, fresh)
+        live = next((row for row in read_heads(db) if row.id == state.heads), None)
+    return View(state.generation, held, served, np.array(dead, np.int64), uncovered, fresh, live)
+
+
+def read_heads(db: Connection) -> tuple[HeadsRow, ...]:
+    return tuple(HeadsRow(*row) for row in db.execute(select(heads).order_by(heads.c.id)))
 
 
 def read_segments(db: Connection) -> tuple[SegmentRow, ...]:

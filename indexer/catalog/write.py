@@ -10,13 +10,13 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
-from hearsee.core.errors import Damaged, NotFound
+from hearsee.core.errors import BadInput, Damaged, NotFound
 from hearsee.indexer.catalog import words
-from hearsee.indexer.catalog.changes import Change, Compaction, NewFields, NewItem, NewQuarantine, NewShard
+from hearsee.indexer.catalog.changes import Change, Compaction, Live, NewFields, NewItem, NewQuarantine, NewShard
 from hearsee.indexer.catalog.connect import Database
 from hearsee.indexer.catalog.entries import Entry, Row, entries_of
 from hearsee.indexer.catalog.facts import Fact, clean_text, uri_hash
-from hearsee.indexer.catalog.tables import facts, items, library, points, quarantine, segments, shards
+from hearsee.indexer.catalog.tables import facts, heads, items, library, points, quarantine, segments, shards
 
 _FACT = ("item_id", "n", *Fact._fields)
 _CHANGE_ITEM = update(items).where(items.c.id == bindparam("item"))
@@ -63,6 +63,10 @@ class Commit:
             self._compact(change.compaction, new_segments)
         if change.shards is not None:
             self._replace_shards(change.shards, new_segments)
+        new_heads = self._add_heads(change)
+        if change.live is not None:
+            self._switch(change.live, new_heads)
+        self._forget(list(change.forget))
         # next(): each counter stands one above the last id given out
         ids = {"last_item": self._items, "last_point": self._points, "last_file": self._files}
         self._db.execute(update(library).values(generation=self.generation, **{k: next(c) - 1 for k, c in ids.items()}))
@@ -206,6 +210,25 @@ class Commit:
         self._db.execute(delete(segments).where(among(segments.c.id, drop)))
         held = exists().where(points.c.item_id == items.c.id)
         self._db.execute(delete(items).where(items.c.removed.is_not(None), ~held))
+
+    def _add_heads(self, change: Change) -> list[int]:
+        rows = [{**vars(one), "id": next(self._files), "generation": self.generation} for one in change.heads]
+        self._bulk(insert(heads), rows)
+        return [row["id"] for row in rows]
+
+    def _switch(self, live: Live, new_heads: Sequence[int]) -> None:
+        now = new_heads[live.fresh] if live.id is None else live.id
+        before = new_heads[live.before_fresh] if live.before is None else live.before
+        self._db.execute(update(library).values(heads=now, heads_before=before))
+
+    def _forget(self, ids: Sequence[int]) -> None:
+        if not ids:
+            return
+        among = self._database.among
+        if self._db.execute(select(library.c.heads).where(among(library.c.heads, ids))).first() is not None:
+            raise BadInput("the heads that are live cannot be forgotten: switch to others first")
+        self._db.execute(update(library).where(among(library.c.heads_before, ids)).values(heads_before=None))
+        self._db.execute(delete(heads).where(among(heads.c.id, ids)))
 
     def _replace_shards(self, given: Sequence[NewShard], new_segments: Sequence[int]) -> None:
         modalities = sorted({str(shard.modality) for shard in given})
