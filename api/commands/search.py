@@ -30,10 +30,16 @@ Words = Annotated[list[str] | None, typer.Argument(metavar="[WORDS]…", help="W
 Image = Annotated[list[str] | None, typer.Option("--image", metavar="FILE", help="A picture to look for; may repeat.")]
 Audio = Annotated[list[str] | None, typer.Option("--audio", metavar="FILE", help="A sound to look for; may repeat.")]
 Like = Annotated[list[str] | None, typer.Option("--like", metavar="ITEM", help="An item's id or URI; may repeat.")]
+Edit = Annotated[
+    list[str] | None,
+    typer.Option("--edit", "--but", metavar="WORDS", help='Find all that, but different: --but "blue"; may repeat.'),
+]
 Not = Annotated[list[str] | None, typer.Option("--not", metavar="WORDS", help="Steer away from this; may repeat.")]
 Weight = Annotated[
     list[str] | None,
-    typer.Option("--weight", metavar="PART=N", help="How much text, image, audio, like or without counts: image=2."),
+    typer.Option(
+        "--weight", metavar="PART=N", help="How much text, image, audio, like, edit or without counts: image=2."
+    ),
 ]
 Want = Annotated[str | None, typer.Option("--want", metavar="KINDS", help="Kinds of hits: image,audio,text.")]
 Where = Annotated[str | None, typer.Option("--where", metavar="JSON", help='A filter: \'{"colour": "red"}\'.')]
@@ -75,6 +81,7 @@ def search(
     image: Image = None,
     audio: Audio = None,
     like: Like = None,
+    edit: Edit = None,
     without: Not = None,
     weight: Weight = None,
     want: Want = None,
@@ -106,6 +113,7 @@ def search(
             audio=audio or None,
             like=like or None,
             weights=weights or None,
+            edit=edit or None,
             without=without or None,
             wanted=wanted,
             where=document,
@@ -154,7 +162,8 @@ def _reasons(hit: Hit, explanation: Explanation) -> Table:
     rows = []
     for part in explanation.parts:
         rank = f"beyond {explanation.beyond}" if part.rank_without is None else str(part.rank_without)
-        alone = all(other is part or other.negative for other in explanation.parts) and not part.negative
+        changes = [other.negative or other.edit for other in explanation.parts if other is not part]
+        alone = all(changes) and not (part.negative or part.edit)
         shares = f"{part.attention:.2f}", f"{part.cosine:.3f}", f"{part.share:+.3f}"
         rows.append((part.part, *shares, "nothing left to ask" if alone else rank))
     columns = ("part", "attention", "cosine", "share of score", "rank without it")

@@ -32,7 +32,7 @@ _AS_JSON = (
     "rerank",
     "rerank_first",
 )
-_LISTS = ("text", "like", "without")
+_LISTS = ("text", "like", "edit", "without")
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def settings_of(request: Request) -> Settings:
 _FORM = {
     "type": "object",
     "properties": {
-        **{name: {"type": "array", "items": {"type": "string"}} for name in ("text", "like", "without")},
+        **{name: {"type": "array", "items": {"type": "string"}} for name in ("text", "like", "edit", "without")},
         **{name: {"type": "array", "items": {"type": "string", "format": "binary"}} for name in ("image", "audio")},
         "wanted": {"type": "string", "description": "modality names with commas"},
         "weights": {"type": "string", "contentMediaType": "application/json"},
@@ -79,6 +79,7 @@ def _answer(searcher: Searcher, asked: Asked) -> AnswerOut:
         audio=asked.audio or None,
         like=query.like,
         weights=query.weights,
+        edit=query.edit,
         without=query.without,
         wanted=query.wanted,
         where=query.where,

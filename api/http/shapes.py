@@ -22,6 +22,7 @@ class QueryIn(BaseModel):
 
     text: str | list[str] | None = None
     like: int | str | list[int | str] | None = None
+    edit: str | list[str] | None = None  # what is to be different about all that
     without: str | list[str] | None = None
     weights: dict[str, float] | None = None
     wanted: list[str] | None = None
@@ -80,6 +81,7 @@ class PartOut(BaseModel):
     cosine: float
     share: float  # of the score; all shares add up to it
     rank_without: int | None  # none: beyond the ranks looked through, or nothing is left to ask
+    edit: bool
 
 
 class ExplanationOut(BaseModel):

@@ -60,16 +60,24 @@ def test_a_dropped_picture_and_sound_find_themselves(client: httpx.Client, world
 def test_a_form_has_the_fields_of_the_json(client: httpx.Client, world: World) -> None:
     caption, other = world.row("text", 0)["text"], world.row("text", 1)["text"]
     where = {"colour": {"$exists": True}}
-    plain = ask(client, text=caption, without=other, wanted=["text"], where=where, weights={"text": 2}, k=5)
-    form = {
-        "text": caption, "without": other, "wanted": "text", "where": json.dumps(where),
-        "weights": '{"text": 2}', "k": "5",
-    }  # fmt: skip
-    formed = client.post("/v1/search", data=form)
+    weights = {"text": 2, "edit": 0.5}
+    asked = {"text": caption, "edit": [caption, "blue"], "without": other, "wanted": ["text"], "where": where}
+    plain = ask(client, **asked, weights=weights, k=5)
+    form = [
+        ("text", caption), ("edit", caption), ("edit", "blue"), ("without", other), ("wanted", "text"),
+        ("where", json.dumps(where)), ("weights", json.dumps(weights)), ("k", "5"),
+    ]  # fmt: skip
+    formed = client.post("/v1/search", data=dict(form))
     assert problem(formed, 400).startswith("the body is application/x-www-form-urlencoded")
-    formed = client.post("/v1/search", files={name: (None, value) for name, value in form.items()})
+    formed = client.post("/v1/search", files=[(name, (None, value)) for name, value in form])
     assert formed.status_code == 200, formed.text
     assert [hit["item"]["id"] for hit in formed.json()["hits"]] == [hit["item"]["id"] for hit in plain["hits"]]
+    assert "edited by" in formed.json()["plan"]["words"]
+
+
+def test_an_edit_of_nothing_is_a_problem(client: httpx.Client) -> None:
+    assert "nothing to edit" in problem(client.post("/v1/search", json={"edit": "blue"}), 400)
+    assert "edit is empty" in problem(client.post("/v1/search", json={"text": "bell", "edit": ""}), 400)
 
 
 def test_an_item_and_its_media(client: httpx.Client, world: World) -> None:

@@ -46,6 +46,21 @@ def test_not_pushes_what_it_names_to_the_end(world: World, say: Said) -> None:
     assert found[-1]["item"]["text"] == unwanted
 
 
+def test_but_pulls_towards_what_it_names(world: World, say: Said) -> None:
+    caption, other = world.row("text", 0)["text"], world.row("text", 1)["text"]
+    asked = ("search", caption, "--want", "text", "-k", 2)
+    found = say(*asked, "--but", other, "--weight", "edit=5", "--explain")
+    assert found["hits"][0]["item"]["text"] == other
+    assert say(*asked)["hits"][0]["item"]["text"] == caption
+    assert "; edited by adding the words" in found["plan"]["words"]  # the space has learned no edits
+    parts = found["hits"][0]["explanation"]["parts"]
+    assert [part["edit"] for part in parts] == [False, True]
+    assert (
+        say(*asked, "--edit", other, "--weight", "edit=5")["hits"]
+        == say(*asked, "--but", other, "--weight", "edit=5")["hits"]
+    )
+
+
 def test_like_leaves_out_the_item_itself(world: World, say: Said) -> None:
     uri = world.file("image").as_uri()
     found = say("search", "--like", uri, "--want", "image", "-k", 100)["hits"]
