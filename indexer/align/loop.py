@@ -7,21 +7,25 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
+from hearsee.indexer.align.cached_gradients import cached_backward
+from hearsee.indexer.align.checkpoint import Checkpoints, State, packed_optimizer, unpack_optimizer
+from hearsee.indexer.align.gathered import add_up, gathered, gathered_numbers, mine, processes
 from hearsee.indexer.align.losses import Match, Temperature, contrastive
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What the towers read, by modality, and which rows of two modalities belong together."""
+    """What the towers read, by modality, and which rows belong together: by matches, or by their groups."""
 
     inputs: Mapping[str, Tensor]
-    matches: Sequence[Match]
+    matches: Sequence[Match] = ()
+    groups: Mapping[str, Tensor] = field(default_factory=dict)  # (rows,): equal numbers show the same thing
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,13 @@ class Plan:
     rate: float = 2e-3
     weight_decay: float = 0.05
     average: float = 0.998  # of the running mean of weights that is validated and returned
-    scale: float = 1 / 0.07  # of cosines, to begin with; it is learned, too
     bfloat16: bool = False  # faster where the processor multiplies it
+    scale: float = 1 / 0.07  # of cosines, to begin with; it is learned, too
+    patience: int | None = None  # epochs without a better score after which it stops; none: it goes on to the end
+    chunk: int | None = None  # rows that a tower takes at once, the batch being too large for its memory
+    device: str = "cpu"
+    compiled: bool = False  # by torch.compile; worth its minutes on a GPU
+    side_by_side: bool = True  # towers in threads of their own: good for several small ones on a processor
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,18 @@ class Epoch:
     score: float  # validation, higher is better
     seconds: float
     seconds_left: float
+    resumed: bool = False  # it was over before this run began
+
+
+class Contrastive(nn.Module):
+    """The loss over the matches of a batch."""
+
+    def __init__(self, scale: float = 1 / 0.07) -> None:
+        super().__init__()
+        self.temperature = Temperature(scale)
+
+    def forward(self, rows: Mapping[str, Tensor], batch: Batch) -> Tensor:
+        return contrastive(rows, batch.matches, self.temperature())
 
 
 def fit(
@@ -55,37 +76,165 @@ def fit(
     plan: Plan,
     validate: Callable[[nn.ModuleDict], float],
     report: Callable[[Epoch], None],
+    loss: nn.Module | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> nn.ModuleDict:
-    """Trains the towers in place and returns the averaged copy that validated best."""
-    temperature = Temperature(plan.scale)
-    optimizer = torch.optim.AdamW(_parameter_groups(towers, temperature, plan.weight_decay), lr=plan.rate)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rise_and_fall(plan.epochs * plan.batches))
-    average, best, best_score = copy.deepcopy(towers), copy.deepcopy(towers), -math.inf
-    started, steps = time.monotonic(), 0
-    for number in range(plan.epochs):
-        losses = []
-        towers.train()
-        with _a_thread_each(towers) as threads:
-            for batch in _one_ahead(batches(number), threads):
-                losses.append(_step(towers, temperature, batch, optimizer, plan.bfloat16, threads))
-                schedule.step()
-                steps += 1
-                # Young averages forget faster, or the first, untrained weights would linger in them.
-                _follow(average, towers, min(plan.average, (1 + steps) / (10 + steps)))
-        score = validate(average.eval())
-        if score > best_score:
-            best, best_score = copy.deepcopy(average), score
+    """Trains the towers in place and returns the averaged copy that validated best.
+
+    `loss` takes the towers' rows by modality and the batch; what it learns itself is learned along. With `checkpoints`
+    every epoch's end is kept, and a run that was stopped goes on from the last one as if it had not been: `batches`
+    must draw from the epoch's number alone.
+    """
+    run = _Run(towers.to(plan.device), (loss or Contrastive(plan.scale)).to(plan.device), plan)
+    if checkpoints is not None and (state := checkpoints.load()) is not None:
+        run.resume(state)
+        for epoch in run.told:
+            report(epoch)
+    started = time.monotonic() - run.seconds
+    while len(run.told) < plan.epochs and not run.tired:
+        number = len(run.told)
+        losses = run.epoch(batches(number))
+        score = validate(run.average.eval())
         spent = time.monotonic() - started
         left = spent / (number + 1) * (plan.epochs - number - 1)
-        report(Epoch(number + 1, plan.epochs, sum(losses) / max(1, len(losses)), score, spent, left))
-    return best.eval()
+        run.note(Epoch(number + 1, plan.epochs, sum(losses) / max(1, len(losses)), score, spent, left))
+        if checkpoints is not None:
+            checkpoints.save(run.state())
+        report(run.told[-1])
+    return run.best.eval().to("cpu")
+
+
+class _Run:
+    """One training run: everything that changes while it goes on."""
+
+    def __init__(self, towers: nn.ModuleDict, loss: nn.Module, plan: Plan) -> None:
+        self.towers, self.loss, self.plan = towers, loss, plan
+        self.average, self.best = copy.deepcopy(towers), copy.deepcopy(towers)
+        self.optimizer = torch.optim.AdamW(_parameter_groups(towers, loss, plan.weight_decay), lr=plan.rate)
+        factor = _rise_and_fall(plan.epochs * plan.batches)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, factor)
+        self.told: list[Epoch] = []
+        self.steps = 0
+        compiled = plan.compiled
+        self._run = {name: torch.compile(tower) if compiled else tower for name, tower in towers.items()}
+
+    @property
+    def seconds(self) -> float:
+        return self.told[-1].seconds if self.told else 0.0
+
+    @property
+    def tired(self) -> bool:
+        """Whether the score has not risen for as long as the plan has patience."""
+        best = max(self.told, key=lambda epoch: epoch.score, default=None)
+        return (
+            best is not None and self.plan.patience is not None and len(self.told) - best.number >= self.plan.patience
+        )
+
+    def note(self, epoch: Epoch) -> None:
+        if epoch.score > max((one.score for one in self.told), default=-math.inf):
+            self.best = copy.deepcopy(self.average)
+        self.told.append(epoch)
+
+    def epoch(self, batches: Iterable[Batch]) -> list[float]:
+        losses = []
+        self.towers.train()
+        with _a_thread_each(self.towers, self.plan.side_by_side and self.plan.device == "cpu") as threads:
+            for batch in _one_ahead(batches, threads):
+                losses.append(self._step(_shared_out(batch, self.plan.device), threads))
+                self.schedule.step()
+                self.steps += 1
+                # Young averages forget faster, or the first, untrained weights would linger in them.
+                _follow(self.average, self.towers, min(self.plan.average, (1 + self.steps) / (10 + self.steps)))
+        return [float(loss) for loss in losses]
+
+    def _step(self, batch: Batch, threads: Executor) -> Tensor:
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.plan.chunk is not None:
+            run = {name: lambda part, name=name: self._forward(name, part) for name in batch.inputs}
+            loss = cached_backward(run, batch.inputs, lambda rows: self._loss(rows, batch), self.plan.chunk)
+        else:
+            loss = self._whole(batch, threads)
+        add_up(self.towers.parameters(), self.loss.parameters())
+        torch.nn.utils.clip_grad_norm_(self.towers.parameters(), 1.0)
+        self.optimizer.step()
+        return loss
+
+    def _whole(self, batch: Batch, threads: Executor) -> Tensor:
+        """The loss meets only copies of the rows, so that each tower goes back through its own thread."""
+        each = threads.map if self.plan.side_by_side and self.plan.device == "cpu" else map
+        names = list(batch.inputs)
+        rows = dict(zip(names, each(lambda name: self._forward(name, batch.inputs[name]), names), strict=True))
+        copies = {modality: row.detach().requires_grad_() for modality, row in rows.items()}
+        loss = self._loss(copies, batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        used = [name for name in names if copies[name].grad is not None and rows[name].requires_grad]
+        list(each(lambda name: torch.autograd.backward(rows[name], copies[name].grad), used))
+        return loss.detach()
+
+    def _forward(self, modality: str, part: Tensor) -> Tensor:
+        kind = torch.device(self.plan.device).type
+        with torch.autocast(kind, dtype=torch.bfloat16) if self.plan.bfloat16 else nullcontext():
+            rows: Tensor = self._run[modality](part)
+        return rows.float()
+
+    def _loss(self, rows: Mapping[str, Tensor], batch: Batch) -> Tensor:
+        loss: Tensor = self.loss(gathered(rows), batch)
+        return loss
+
+    def state(self) -> State:
+        """What a run that goes on from here must be given."""
+        optimizer = packed_optimizer(self.optimizer)
+        modules = {"towers": self.towers, "average": self.average, "best": self.best, "loss": self.loss}
+        tensors = {
+            f"{name}.{key}": value for name, module in modules.items() for key, value in module.state_dict().items()
+        }
+        tensors |= {f"optimizer.{key}": value for key, value in optimizer.tensors.items()}
+        tensors["draws"] = torch.get_rng_state()
+        if self.plan.device != "cpu":
+            tensors["draws on the device"] = torch.cuda.get_rng_state(self.plan.device)
+        schedule = {key: value for key, value in self.schedule.state_dict().items() if key != "lr_lambdas"}
+        told = [[epoch.loss, epoch.score, epoch.seconds] for epoch in self.told]
+        numbers = {"optimizer": optimizer.numbers, "schedule": schedule, "steps": self.steps, "told": told}
+        return State(tensors, numbers)
+
+    def resume(self, state: State) -> None:
+        def of(name: str) -> dict[str, Tensor]:
+            return {key[len(name) + 1 :]: value for key, value in state.tensors.items() if key.startswith(f"{name}.")}
+
+        for name, module in {
+            "towers": self.towers,
+            "average": self.average,
+            "best": self.best,
+            "loss": self.loss,
+        }.items():
+            module.load_state_dict(of(name))
+        unpack_optimizer(self.optimizer, State(of("optimizer"), state.numbers["optimizer"]))
+        self.schedule.load_state_dict({**state.numbers["schedule"], "lr_lambdas": [None, None]})
+        self.steps = int(state.numbers["steps"])
+        self.told = [
+            Epoch(number, self.plan.epochs, loss, score, seconds, 0.0, resumed=True)
+            for number, (loss, score, seconds) in enumerate(state.numbers["told"], 1)
+        ]
+        torch.set_rng_state(state.tensors["draws"])
+        if self.plan.device != "cpu":
+            torch.cuda.set_rng_state(state.tensors["draws on the device"], self.plan.device)
+
+
+def _shared_out(batch: Batch, device: str) -> Batch:
+    """This process's share of the batch, where it is learned from; the groups are those of all that is gathered."""
+    inputs = {modality: mine(rows).to(device) for modality, rows in batch.inputs.items()}
+    groups = {modality: mine(numbers).to(device) for modality, numbers in batch.groups.items()}
+    if processes() > 1 and batch.matches:
+        raise ValueError("matches are of one process: give the rows' groups")
+    return Batch(inputs, batch.matches, gathered_numbers(groups))
 
 
 @contextmanager
-def _a_thread_each(towers: nn.ModuleDict) -> Iterator[Executor]:
+def _a_thread_each(towers: nn.ModuleDict, side_by_side: bool) -> Iterator[Executor]:
     """Towers side by side, the cores shared among them: small networks gain little from many cores each."""
     cores = torch.get_num_threads()
-    torch.set_num_threads(max(1, cores // len(towers)))
+    if side_by_side:
+        torch.set_num_threads(max(1, cores // len(towers)))
     try:
         with ThreadPoolExecutor(len(towers) + 1) as threads:  # one more makes the next batch
             yield threads
@@ -102,33 +251,6 @@ def _one_ahead(batches: Iterable[Batch], threads: Executor) -> Iterator[Batch]:
         yield batch
 
 
-def _step(
-    towers: nn.ModuleDict,
-    temperature: Temperature,
-    batch: Batch,
-    optimizer: torch.optim.Optimizer,
-    bfloat16: bool,
-    threads: Executor,
-) -> float:
-    """One step; the loss meets only copies of the rows, so that each tower goes back through its own thread."""
-
-    def forward(modality: str) -> Tensor:
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
-            rows: Tensor = towers[modality](batch.inputs[modality])
-        return rows.float()
-
-    optimizer.zero_grad(set_to_none=True)
-    rows = dict(zip(batch.inputs, threads.map(forward, batch.inputs), strict=True))
-    copies = {modality: row.detach().requires_grad_() for modality, row in rows.items()}
-    loss = contrastive(copies, batch.matches, temperature())
-    loss.backward()  # type: ignore[no-untyped-call]
-    used = [modality for modality in rows if copies[modality].grad is not None]
-    list(threads.map(lambda modality: torch.autograd.backward(rows[modality], copies[modality].grad), used))
-    torch.nn.utils.clip_grad_norm_(towers.parameters(), 1.0)
-    optimizer.step()
-    return loss.item()
-
-
 def _follow(average: nn.Module, model: nn.Module, keep: float) -> None:
     """Moves each averaged weight a little towards the model's; counters are copied."""
     ours, theirs = average.state_dict(), model.state_dict()
@@ -139,13 +261,14 @@ def _follow(average: nn.Module, model: nn.Module, keep: float) -> None:
             value.copy_(theirs[name])
 
 
-def _parameter_groups(towers: nn.Module, temperature: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Decay for matrices only: biases, norms and the temperature have no reason to be small."""
-    matrices = [weight for weight in towers.parameters() if weight.ndim > 1]
-    others = [weight for weight in towers.parameters() if weight.ndim <= 1]
+def _parameter_groups(towers: nn.Module, loss: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Decay for matrices only: biases, norms and the temperature have no reason to be small; nothing that is frozen."""
+    learned = [weight for weight in towers.parameters() if weight.requires_grad]
+    matrices = [weight for weight in learned if weight.ndim > 1]
+    others = [weight for weight in learned if weight.ndim <= 1]
     return [
         {"params": matrices, "weight_decay": weight_decay},
-        {"params": [*others, *temperature.parameters()], "weight_decay": 0.0},
+        {"params": [*others, *loss.parameters()], "weight_decay": 0.0},
     ]
 
 
