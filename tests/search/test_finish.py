@@ -17,7 +17,10 @@ from hearsee.core.vectors import unit
 from hearsee.indexer.batch import Batch
 from hearsee.indexer.writer import Writer
 from hearsee.search import Answer, Searcher, open_library
-from tests.search.shelf import Thing, directions, things
+from hearsee.search.calibration.fit import calibrate
+from hearsee.search.calibration.stored import save_calibration
+from tests.search.shelf import Thing, directions, fill, things
+from tests.search.worlds import clustered
 
 IMAGE, AUDIO, TEXT = Modality
 ASKED = "IMG_2041"
@@ -76,6 +79,25 @@ def test_other_words_are_left_to_the_vectors(text: str, searcher: Searcher) -> N
     rest = [name for name in names(answer) if name != "test:399"]
     assert rest == names(plain)[: len(rest)]
     assert [hit.words for hit in answer.hits if hit.item.uri == "test:399"] == ([("399",)] if "399" in text else [])
+
+
+def test_what_only_words_found_has_no_chance(tmp_path: Path) -> None:
+    """Nobody judged how near it is; that it holds the name is certain, so it stays and something is close."""
+    named = Thing("file:///w/IMG_2041.png", IMAGE, -clustered(1)[0].vectors)
+    home = fill(tmp_path / "library", [*clustered(60), named])
+    with open_library(home) as searcher:
+        calibration = calibrate(searcher)
+    with Writer.open(home, space=hash_space()) as writer:
+        save_calibration(writer, calibration)
+    with open_library(home) as searcher:
+        few = searcher.search(text=ASKED, wanted="image", k=3)
+        assert [hit.chance is None for hit in few.hits] == [True, False, False]
+        assert (few.hits[0].words, few.nothing_close) == (("img 2041",), False)
+        sure = searcher.search(text=ASKED, wanted="image", k=3, min_chance=1.0)
+        assert (names(sure), sure.nothing_close) == (["IMG_2041.png"], False)
+        every = searcher.search(text=ASKED, wanted="image", k=61)
+        assert names(every)[0] == "IMG_2041.png"
+        assert all(hit.chance is not None for hit in every.hits)  # now vectors found it, too
 
 
 def test_scores_stay_cosines_and_spans_are_of_the_best_window(searcher: Searcher) -> None:
