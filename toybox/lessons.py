@@ -23,6 +23,7 @@ from hearsee.toybox.words import caption
 from hearsee.toybox.write import scene_of, stream
 
 THING, COUNT, SIZE, SIDE, DISTANCE, COLOUR = range(6)  # columns of the attributes
+TABLES: tuple[tuple[object, ...], ...] = (THINGS, COUNTS, SIZES, SIDES, DISTANCES, COLOURS)
 # What the groups of a block agree in, most of all in the last one; one set for each quarter of an epoch.
 AGREED = [(SIDE, DISTANCE, THING), (SIZE, SIDE, DISTANCE, COUNT), (SIDE, DISTANCE, COUNT, COLOUR), (SIDE, SIZE, COLOUR)]
 WORDINESS = (0.0, 0.25, 0.5, 0.75)  # chances that a short caption says an attribute beside the thing
@@ -69,14 +70,18 @@ def open_lessons(folder: Path, seed: int, split: str, groups: int) -> Lessons:
     """The lessons of a folder that `make_lessons` filled with the same seed, split and number of groups."""
     pictures, sounds = _maps(folder, groups, "r")
     scenes = tuple(scene_of(seed, split, index) for index in range(groups))
-    tables: tuple[tuple[object, ...], ...] = (THINGS, COUNTS, SIZES, SIDES, DISTANCES, COLOURS)
-    attributes = np.array(
-        [[table.index(value) for table, value in zip(tables, astuple(scene), strict=True)] for scene in scenes],
-        np.int64,
-    )
-    heard = np.ravel_multi_index(tuple(attributes[:, :-1].T), tuple(len(table) for table in tables[:-1]))
+    attributes = numbered(scenes)
+    heard = np.ravel_multi_index(tuple(attributes[:, :-1].T), tuple(len(table) for table in TABLES[:-1]))
     seen = heard * len(COLOURS) + attributes[:, -1]
     return Lessons(pictures, sounds, scenes, attributes, heard, seen)
+
+
+def numbered(scenes: Sequence[Scene]) -> NDArray[np.int64]:
+    """What the scenes show, each attribute as its place in the table of its values: (scenes, 6)."""
+    return np.array(
+        [[table.index(value) for table, value in zip(TABLES, astuple(scene), strict=True)] for scene in scenes],
+        np.int64,
+    )
 
 
 def captions_of(scenes: Sequence[Scene], rng: np.random.Generator, *, clumsy: bool) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -43,7 +43,7 @@ def align_toybox(
     from hearsee.api.answers import plain
     from hearsee.toybox.train import Recipe, train
 
-    given = {"seed": seed, "groups": groups, "epochs": epochs, "rate": rate}
+    given: dict[str, Any] = {"seed": seed, "groups": groups, "epochs": epochs, "rate": rate}
     recipe = Recipe(**{name: value for name, value in given.items() if value is not None})
     out_console = console(stderr=True)
     note = plain(train(out, recipe, workers, lambda line: out_console.print(visible(line)), start))

@@ -61,10 +61,8 @@ def questions(library: Library) -> list[Question]:
 
 
 def _words_to(groups: Sequence[Group], name: str, thing: str, wanted: Modality) -> Question:
-    """All that is heard is said: what the toybox's captions leave unsaid means one, medium, in the middle and near."""
-    shown = _of(_find(groups, thing)[Modality.TEXT], *HEARD)
-    right = {key: shown[key] for key in ("thing", "count", "distance")}
-    return Question(name, {"text": _phrase(shown), "wanted": [wanted.value]}, right, {})
+    right = _of(_find(groups, thing)[Modality.TEXT], "thing", "count", "distance")
+    return Question(name, {"text": _phrase(right), "wanted": [wanted.value]}, right, {})
 
 
 def _picture_to_caption(groups: Sequence[Group], thing: str) -> Question:
@@ -106,9 +104,7 @@ def _of(item: Any, *keys: str) -> dict[str, Any]:
 def _phrase(shown: Mapping[str, Any]) -> str:
     name, count = NAMES[shown["thing"]][0], shown["count"]
     noun = plural(name) if count > 1 else name.partition("|")[0]
-    side = "in the middle" if shown["side"] == "middle" else f"on the {shown['side']}"
-    away = "far away" if shown["distance"] == "far" else "close by"
-    return f"{_NUMBERS[count]} {shown['size']} {noun} {side}, {away}"
+    return f"{_NUMBERS[count]} {noun} {'far away' if shown['distance'] == 'far' else 'close by'}"
 
 
 def _find(groups: Sequence[Group], thing: str) -> Group:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,13 @@ from hearsee.toybox.lessons import (
     fitting,
     make_lessons,
     misspelt,
+    numbered,
     prepared,
     rounds,
     short_captions,
 )
 from hearsee.toybox.measure import alike, measure
-from hearsee.toybox.scene import COLOURS, COUNTS, DISTANCES, HEARD, SEEN, SIDES, SIZES, THINGS
+from hearsee.toybox.scene import HEARD, SEEN
 from hearsee.toybox.sound import RATE
 from hearsee.toybox.space import toybox_space
 from hearsee.toybox.towers import prepare, weights_file
@@ -102,10 +102,7 @@ def test_a_short_caption_fits_every_group_that_has_what_it_says() -> None:
     texts, said = short_captions(lessons_scenes, np.random.default_rng(0), clumsy=False)
     assert said.any(axis=1).all()
     assert 0.75 < said[:, 0].mean() < 0.98
-    tables: tuple[tuple[object, ...], ...] = (THINGS, COUNTS, SIZES, SIDES, DISTANCES, COLOURS)
-    shown = np.array(
-        [[table.index(value) for table, value in zip(tables, astuple(one), strict=True)] for one in lessons_scenes]
-    )
+    shown = numbered(lessons_scenes)
     fits = fitting(said, shown, shown)
     assert fits.diagonal().all()
     for row in (0, 17, 250):
