@@ -51,8 +51,9 @@ class Library:
         with self._loading:
             held = self._snapshot
             if held is None or held.generation < generation:
-                held = self._snapshot = load_snapshot(self.folder, self.catalog, self.space, held)
+                held = load_snapshot(self.folder, self.catalog, self.space, held)
                 self.space = held.space  # other heads may be live by now
+                self._snapshot = held
             return held
 
     def close(self) -> None:

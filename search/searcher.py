@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,16 +57,25 @@ class Found:
 class Searcher:
     """Asks one library in its own space; safe to share by threads, and always sees the newest commit."""
 
-    def __init__(self, library: Library, *, fusion: Fusion | None = None, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        library: Library,
+        *,
+        fusion: Fusion | None = None,
+        settings: Settings | None = None,
+        space: Space | None = None,
+    ) -> None:
         self.library = library
-        self.fusion: Fusion = fusion or chosen_fusion(library.folder, library.space)
+        self._space = space or library.space
+        self._given, self._next, self._switching = fusion, self, threading.Lock()
+        self.fusion: Fusion = fusion or chosen_fusion(library.folder, self._space)
         self.settings = settings or Settings()
-        learned = find_edits(library.folder, library.space)
+        learned = find_edits(library.folder, self._space)
         self._rules: Mapping[str, Arrays] = {} if learned is None else learned.weights  # by role
-        self._parts = PartEncoder(library.space, self.settings.limits)
+        self._parts = PartEncoder(self._space, self.settings.limits)
         self._chances = Chances(library)
         self._tokens = Tokens()
-        self._rerankers = Rerankers(library.space)
+        self._rerankers = Rerankers(self._space)
 
     @property
     def space(self) -> Space:
@@ -132,6 +142,8 @@ class Searcher:
     def answer(self, query: Query) -> Answer:
         started = perf_counter()
         snapshot = self.library.snapshot()
+        if snapshot.space is not self._space:
+            return self._of(snapshot.space).answer(query)
         if query.token is not None:
             asked = self._tokens.query(query.token).weighed(query.weights)
         else:
@@ -171,10 +183,22 @@ class Searcher:
             query.token or (self._tokens.keep(asked) if query.keep else None),
         )  # fmt: skip
 
+    def _of(self, space: Space) -> Searcher:
+        """The searcher of the space that is live by now; what this one has encoded and learned means nothing there."""
+        with self._switching:
+            if self._next._space is not space:
+                self._next = Searcher(self.library, fusion=self._given, settings=self.settings, space=space)
+            return self._next
+
+    def _after(self, snapshot: Snapshot) -> Snapshot:
+        """The newest snapshot, unless other heads are live in it: then the one that a query began with."""
+        newest = self.library.snapshot()
+        return newest if newest.space is snapshot.space else snapshot
+
     def _fusion(self, name: str | None) -> Fusion:
         if name is None:
             return self.fusion
-        return named_fusion(name, self.fusion, self.library.folder, self.space)
+        return named_fusion(name, self.fusion, self.library.folder, self._space)
 
     def _second_look(self, query: Query, asked: EncodedQuery, wanted: Sequence[Modality]) -> SecondLook | None:
         if not query.finishing.rerank:
@@ -259,7 +283,7 @@ class Searcher:
         item = self._item(name)
         if item is not None:
             # The item may have been committed after the snapshot was taken.
-            for held in (snapshot, self.library.snapshot()):
+            for held in (snapshot, self._after(snapshot)):
                 points = vectors_of(held, item.modality, item.id)
                 if len(points):
                     return item.modality, item.id, mean_direction(points, f"the vectors of item {item.id}")
@@ -308,7 +332,7 @@ class Searcher:
             if whole and (where is None or self.library.catalog.generation() == snapshot.generation):
                 break
             if not last:
-                snapshot = self.library.snapshot()
+                snapshot = self._after(snapshot)
                 allowed = self._allowed(where, targets)
         timings = {"filter_ms": (filtered - started) * 1e3, "search_ms": searching * 1e3, "fetch_ms": fetching * 1e3}
         counts = {modality: count(snapshot, modality) for modality in targets}

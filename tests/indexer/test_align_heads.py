@@ -180,7 +180,7 @@ def test_ranks_by_hand() -> None:
     assert found["image->text"].ranks.tolist() == [1, 1]
     assert found["text->image"].ranks.tolist() == [1, 1]
     # Equal vectors for everything are no success.
-    same = {name: np.ones_like(array) / 2 for name, array in rows.items()}
+    same = {name: np.full_like(array, 0.5) for name, array in rows.items()}
     assert answers(same, table)[0].ranks.tolist() == [3, 2]
 
 
