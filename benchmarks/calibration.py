@@ -161,7 +161,12 @@ def one_pair(searcher: Searcher, world: World, pair: str) -> dict[str, Any]:
     behind = background(snapshot, Modality(answering))
     answerable = world.fresh[np.isin(labels[world.fresh], labels[world.held])]
     assert behind is not None
-    asked = Questions(world.vectors[asking][answerable], labels[answerable], np.full((len(answerable), 1), NONE))
+    asked = Questions(
+        world.vectors[asking][answerable],
+        labels[answerable],
+        np.full((len(answerable), 1), NONE),
+        np.full(len(answerable), NONE),
+    )
     hits = hits_of(asked, gallery, labels[world.held], behind)  # ids ascend as rows do
     chances = fitted.curve(hits.evidence(fitted.evidence))
     first = hits.first & hits.answerable
@@ -171,7 +176,6 @@ def one_pair(searcher: Searcher, world: World, pair: str) -> dict[str, Any]:
         "first_error": calibration_error(chances[hits.first], hits.truth[hits.first]),
         "r@1": float(hits.truth[first].mean()),
         "method": fitted.method,
-        "floor_chance": fitted.floor_chance,
         **told(searcher, world, asking, [answering], labels),
     }
 
@@ -284,7 +288,7 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 def show(found: Mapping[str, Any]) -> None:
     columns = {
         "held_out_error": "held-out error", "error": "fresh error", "first_error": "best hits' error", "r@1": "R@1",
-        "floor_chance": "floor", "told": "absent told", "lost": "answerable told", "told_harder": "harder told",
+        "told": "absent told", "lost": "answerable told", "told_harder": "harder told",
     }  # fmt: skip
     table = Table(title="Chances and `nothing close`: mean over seeds (lowest–highest)")
     for name in ("pair", *columns.values()):

@@ -154,7 +154,7 @@ class Searcher:
         targets = {modality: fusion.fuse(asked.parts, modality)[None, :] for modality in wanted}
         lists = apart(asked.parts, wanted, fusion)
         encoded = perf_counter()
-        scales = self._chances.scales(snapshot, asked.parts, targets, fusion)
+        scales = self._chances.scales(snapshot, asked.parts, targets, fusion, asked.likes)
         if query.min_chance is not None and scales.by_modality is None:
             raise BadInput(f"min_chance needs chances, and this query has none: {scales.standing.words}")
         judged = perf_counter()

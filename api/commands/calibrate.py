@@ -70,14 +70,14 @@ def calibrate(
 
 def show(found: Calibration) -> None:
     out = console()
-    columns = ("pair", "questions", "error", "best hit's", "floor", "lost", "told", "by", "right is")
+    columns = ("pair", "questions", "error", "best hit's", "lost", "told", "by", "right is")
     rows = [(name, *_cells(pair), f"the same {found.relevant_by[name]}") for name, pair in found.pairs.items()]
-    out.print(table("Calibrated", columns, rows, right=range(1, 7)))
+    out.print(table("Calibrated", columns, rows, right=range(1, 6)))
     out.print(table("Of hits given such a chance, this share was right", ("pair", *TENTHS), _reliability(found.pairs)))
     out.print(f"{found.population[0].upper()}{found.population[1:]}.", style="dim")
     out.print(
-        "error: expected calibration error on held-out questions, over all hits and over best hits; floor: below it "
-        "the answer is `nothing close`; lost and told: shares of answerable and of unanswerable questions told so.",
+        "error: expected calibration error on held-out questions, over all hits and over best hits; lost and told: "
+        "shares of answerable and of unanswerable questions told `nothing close`.",
         style="dim",
     )
 
@@ -87,7 +87,7 @@ TENTHS = tuple(f"{low}-{low + 10} %" for low in range(0, 100, 10))
 
 def _cells(pair: PairCalibration) -> tuple[str, ...]:
     return (
-        f"{pair.questions:,}", f"{pair.error:.3f}", f"{pair.first_error:.3f}", f"{pair.floor_chance:.3f}",
+        f"{pair.questions:,}", f"{pair.error:.3f}", f"{pair.first_error:.3f}",
         f"{pair.lost:.3f}", f"{pair.told:.3f}", pair.method,
     )  # fmt: skip
 

@@ -34,16 +34,14 @@ class Scale:
     pair: PairCalibration
     slope: float
     offset: float
-
-    def evidence(self, score: float) -> float:
-        return self.slope * score + self.offset
+    presence: tuple[float, float]  # slope and offset of what is 0 or more for a hit that is close
 
     def chances(self, scores: Sequence[float]) -> list[float]:
         found: list[float] = self.pair.curve(self.slope * np.asarray(scores, np.float64) + self.offset).tolist()
         return found
 
     def close(self, score: float) -> bool:
-        return self.evidence(score) >= self.pair.floor
+        return self.presence[0] * score + self.presence[1] >= 0
 
 
 @dataclass(frozen=True)
@@ -74,20 +72,27 @@ class Chances:
         self._lock = threading.Lock()
 
     def scales(self, snapshot: Snapshot, parts: Sequence[EncodedPart], targets: Mapping[Modality, Vectors],
-               fusion: Fusion) -> Scales:  # fmt: skip
-        """What the cosines of this query's one target for each modality mean."""
+               fusion: Fusion, left_out: frozenset[int] = frozenset()) -> Scales:  # fmt: skip
+        """What the cosines of this query's one target for each modality mean; left_out: items that ask."""
         calibration, asker = self.calibration(), asker_of(parts)
         wanted = [modality for modality in targets if count(snapshot, modality)]
         reason = _unfit(calibration, self._made_for, asker, wanted, fusion)
         if reason or calibration is None:
             return Scales(None, Standing(False, False, f"not calibrated: {reason}"))
-        made = {}
+        made, known = {}, self._known(snapshot, parts, left_out)
         for modality in wanted:
-            pair, known = calibration.pairs[f"{asker}->{modality}"], self.background(snapshot, modality)
-            if known is not None:
-                mean, spread = known.level(targets[modality][:1])
-                made[modality] = Scale(pair, *pair.evidence.line(float(mean[0]), float(spread[0])))
+            pair, behind = calibration.pairs[f"{asker}->{modality}"], self.background(snapshot, modality)
+            if behind is not None:
+                mean, spread = (float(one[0]) for one in behind.level(targets[modality][:1]))
+                made[modality] = Scale(pair, *pair.evidence.line(mean, spread), pair.presence.line(mean, spread, known))
         return Scales(made, _standing(calibration, snapshot, parts, wanted))
+
+    def _known(self, snapshot: Snapshot, parts: Sequence[EncodedPart], left_out: frozenset[int]) -> float | None:
+        """How near the library's own items of their kind come to the parts that ask, on average."""
+        behind = [(part, self.background(snapshot, part.modality)) for part in parts if part.sought]
+        found = [None if one is None else one.nearest(part.vector, left_out) for part, one in behind]
+        near = [cosine for cosine in found if cosine is not None]
+        return float(np.mean(near)) if near and len(near) == len(found) else None
 
     def calibration(self) -> Calibration | None:
         path = self._folder / NAME

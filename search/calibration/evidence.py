@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from hearsee.core.vectors import Vectors
 from hearsee.indexer.gallery import Source
 from hearsee.indexer.snapshot import Snapshot
 
-BACKGROUND_ROWS = 1024  # points that stand for all: the mean of their cosines is known to a thirtieth of the spread
+BACKGROUND_ROWS = 4096  # points that stand for all; a tenth of a millisecond for each query
 LEAST_SPREAD = 1e-3  # of cosines: what lies closer together is rounding
 
 Numbers = NDArray[np.float64]
@@ -24,11 +24,19 @@ class Background:
     """Points of one modality, spread evenly over the library: the same snapshot gives the same ones."""
 
     rows: Vectors  # (rows, dim), unit
+    items: NDArray[np.int64]  # (rows,), ids of the items that they are of
 
     def level(self, targets: Vectors) -> tuple[Numbers, Numbers]:
         """Mean and spread of each target's cosines with the background, (queries,) each."""
         cosines = targets @ self.rows.T  # (queries, dim) · (dim, rows) -> (queries, rows)
         return cosines.mean(axis=1, dtype=np.float64), np.maximum(cosines.std(axis=1, dtype=np.float64), LEAST_SPREAD)
+
+    def nearest(self, row: Vectors, left_out: Collection[int]) -> float | None:
+        """Cosine of one vector with the nearest of these; none where all are left out."""
+        cosines = self.rows @ row
+        if left_out:
+            cosines = cosines[~np.isin(self.items, list(left_out))]
+        return float(cosines.max()) if len(cosines) else None
 
 
 @dataclass(frozen=True)
@@ -56,12 +64,13 @@ def background(snapshot: Snapshot, modality: Modality, most: int = BACKGROUND_RO
     if gallery is None or not gallery.points:
         return None
     chosen = np.unique(np.linspace(0, gallery.points - 1, min(most, gallery.points)).astype(np.int64))
-    taken, before = [], 0
+    taken, items, before = [], [], 0
     for source in gallery.sources:
         mine = chosen[(chosen >= before) & (chosen < before + source.live)] - before
         taken.append(_live_rows(source)(mine))
+        items.append(source.live_items[mine])
         before += source.live
-    return Background(np.concatenate(taken))
+    return Background(np.concatenate(taken), np.concatenate(items))
 
 
 def _live_rows(source: Source) -> Callable[[NDArray[np.int64]], Vectors]:

@@ -20,6 +20,7 @@ from hearsee.search.calibration.evidence import background
 from hearsee.search.calibration.fitting import FEWEST_QUESTIONS, fit_pair
 from hearsee.search.calibration.pair import PairCalibration
 from hearsee.search.calibration.population import Questions, hits_of
+from hearsee.search.calibration.presence import Askers, lives_of
 from hearsee.search.calibration.stored import Calibration
 from hearsee.search.evaluate.evaluation import RelevantBy, split
 from hearsee.search.evaluate.ranks import NONE, ItemPoints, Labels
@@ -102,9 +103,10 @@ class _Fitting:
 
     def pair(self, mix: Mix, answering: Modality, on_done: Callable[[int, int], None]) -> PairCalibration | None:
         behind = self.backgrounds[answering]
-        questions = self.questions(mix, answering)
-        if behind is None or questions is None:
+        asked = self.questions(mix, answering)
+        if behind is None or asked is None:
             return None
+        questions, rows = asked
         done = 0
 
         def count(more: int) -> None:
@@ -114,10 +116,15 @@ class _Fitting:
 
         answers = self.labels(mix, answering, answering)
         hits = hits_of(questions, self.stored[answering], answers, behind, on_block=count)
-        return fit_pair("+".join(mix), answering, hits, self.seed) if len(hits) else None
+        if not len(hits):
+            return None
+        askers = [self.asking(mix, one, rows[:, column], answering) for column, one in enumerate(mix)]
+        kin = self.kin(mix, answering, answering)
+        lives = lives_of(questions, askers, self.stored[answering], answers, kin, behind)
+        return fit_pair("+".join(mix), answering, hits, lives, self.seed)
 
-    def questions(self, mix: Mix, answering: Modality) -> Questions | None:
-        """Those with something relevant to find besides themselves, at most `limit`; none where there are too few."""
+    def questions(self, mix: Mix, answering: Modality) -> tuple[Questions, NDArray[np.int64]] | None:
+        """Those with something relevant to find besides themselves, at most `limit`, and the places of their parts."""
         rows, labels = self.askers(mix, answering)  # (askers, parts), (askers,)
         answers = self.labels(mix, answering, answering)
         itself = rows[:, [mix.index(answering)]] if answering in mix else np.full((len(rows), 1), NONE)
@@ -132,7 +139,21 @@ class _Fitting:
             rng = np.random.default_rng([self.seed, crc32(f"{'+'.join(mix)}->{answering}".encode())])
             chosen = np.sort(rng.choice(chosen, self.limit, replace=False))
         targets = self.targets(mix, rows[chosen], answering)
-        return Questions(targets, labels[chosen], itself[chosen])
+        kin = self.kin(mix, mix[0], answering)[rows[chosen, 0]]
+        return Questions(targets, labels[chosen], itself[chosen], kin), rows[chosen]
+
+    def asking(self, mix: Mix, modality: Modality, rows: NDArray[np.int64], answering: Modality) -> Askers:
+        """One part of each question, and the library's items of its kind."""
+        stored, behind = self.stored[modality], self.backgrounds[modality]
+        assert behind is not None  # something of this kind asks
+        places = np.searchsorted(stored.items, behind.items)
+        labels, kin = self.labels(mix, modality, answering)[places], self.kin(mix, modality, answering)[places]
+        return Askers(stored.asked(rows), stored.items[rows], behind, labels, kin)
+
+    def kin(self, mix: Mix, modality: Modality, answering: Modality) -> Labels:
+        """The group of each item of a modality; NONE where the group is what is asked for."""
+        groups = self.groups if self.keys(mix, answering) else {}
+        return labels_of(self.stored[modality].items, groups, modality)
 
     def askers(self, mix: Mix, answering: Modality) -> tuple[NDArray[np.int64], Labels]:
         """Places of the parts that ask together, and what they ask for: each item alone, or one of each modality.

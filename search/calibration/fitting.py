@@ -1,4 +1,4 @@
-"""Fits one pair: held-out questions choose the evidence and the curve, and set the floor."""
+"""Fits one pair: held-out questions choose the evidence and the curve; what is there is told from what is not."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from hearsee.search.calibration.curves import Curve, Truth, isotonic, logistic, platt
 from hearsee.search.calibration.evidence import Evidence, Numbers
-from hearsee.search.calibration.pair import LOST, PairCalibration
+from hearsee.search.calibration.pair import PairCalibration
 from hearsee.search.calibration.population import Hits
+from hearsee.search.calibration.presence import Lives, best_of, fit_presence, told_apart
 from hearsee.search.calibration.reliability import calibration_error, log_loss, reliability
 
 FOLDS = 5
@@ -19,20 +20,23 @@ CURVES: dict[str, Callable[[Numbers, Truth], Curve]] = {"platt": platt, "isotoni
 EVIDENCE = ("cosine", "margin", "both")
 
 
-def fit_pair(asker: str, answering: str, hits: Hits, seed: int = 0) -> PairCalibration | None:
+def fit_pair(asker: str, answering: str, hits: Hits, lives: Lives, seed: int = 0) -> PairCalibration | None:
     """The evidence of least surprise and the curve of least error, both held out; none where there is too little."""
     answerable = len(np.unique(hits.question[hits.answerable]))
     labels = np.unique(hits.label)
     if answerable < FEWEST_QUESTIONS or len(labels) < FOLDS or hits.truth.all() or not hits.truth.any():
         return None
     # Labels are dealt to the folds, not questions: nothing like a held-out question was fitted on.
-    fold = np.random.default_rng(seed).permutation(len(labels))[np.searchsorted(labels, hits.label)] % FOLDS
+    dealt = np.random.default_rng(seed).permutation(len(labels)) % FOLDS
+    fold = dealt[np.searchsorted(labels, hits.label)]
     tried = {name: dict(_held_out(name, hits, fold)) for name in EVIDENCE}
     chosen = min(EVIDENCE, key=lambda name: min(log_loss(one, hits.truth) for one in tried[name].values()))
     method = min(CURVES, key=lambda name: calibration_error(tried[chosen][name], hits.truth))
     chances = tried[chosen][method]
     evidence = weigh(chosen, hits)
-    lost, told = _floors_held_out(chosen, hits, fold)
+    if lives.there.sum() < FEWEST_QUESTIONS:  # hardly anything is shown twice: the lists are all there is to judge by
+        lives = best_of(hits)
+    lost, told = told_apart(lives, dealt[np.searchsorted(labels, lives.label)])
     curve = CURVES[method](hits.evidence(evidence), hits.truth)
     return PairCalibration(
         asker=asker,
@@ -40,7 +44,7 @@ def fit_pair(asker: str, answering: str, hits: Hits, seed: int = 0) -> PairCalib
         evidence=evidence,
         curve=curve,
         method=f"{chosen}, {method}",
-        floor=floor_of(hits, evidence),
+        presence=fit_presence(lives),
         questions=answerable,
         hits=len(hits),
         relevant=int(hits.truth.sum()),
@@ -63,12 +67,6 @@ def weigh(name: str, hits: Hits) -> Evidence:
     return Evidence(1.0, 0.0) if name == "cosine" else Evidence(0.0, 1.0)
 
 
-def floor_of(hits: Hits, evidence: Evidence) -> float:
-    """The evidence that the best hit of all but a few answerable questions reaches."""
-    best = np.sort(hits.some(hits.first & hits.answerable).evidence(evidence))
-    return float(best[int(LOST * len(best))])
-
-
 def _held_out(name: str, hits: Hits, fold: NDArray[np.int64]) -> Iterator[tuple[str, Numbers]]:
     """For each curve the chance of every hit, by fits that did not see its label."""
     chances = {method: np.empty(len(hits)) for method in CURVES}
@@ -78,14 +76,3 @@ def _held_out(name: str, hits: Hits, fold: NDArray[np.int64]) -> Iterator[tuple[
         for method, fit in CURVES.items():
             chances[method][inside] = fit(known.evidence(evidence), known.truth)(hits.some(inside).evidence(evidence))
     yield from chances.items()
-
-
-def _floors_held_out(name: str, hits: Hits, fold: NDArray[np.int64]) -> tuple[float, float]:
-    """Shares of answerable and of unanswerable questions below a floor that did not see them."""
-    below = np.zeros(len(hits), np.bool_)
-    for number in range(FOLDS):
-        inside, known = fold == number, hits.some(fold != number)
-        evidence = weigh(name, known)
-        below[inside] = hits.some(inside).evidence(evidence) < floor_of(known, evidence)
-    with_them, without = hits.first & hits.answerable, hits.first & ~hits.answerable
-    return float(below[with_them].mean()), float(below[without].mean()) if without.any() else 0.0

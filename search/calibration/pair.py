@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hearsee.search.calibration.curves import Curve
-from hearsee.search.calibration.evidence import Evidence
+from hearsee.search.calibration.evidence import Evidence, Numbers
 from hearsee.search.calibration.reliability import Bin
 
 DEPTH = 10  # hits of each question that count
@@ -19,6 +19,34 @@ POPULATION = (
 
 
 @dataclass(frozen=True)
+class Presence:
+    """Whether anything relevant is there: cosine · s + margin · (s − mean) / spread + known · n, above a floor.
+
+    s is the cosine of the best hit, n that of each part with the nearest item of its own kind. A better hit never
+    counts for less.
+    """
+
+    cosine: float
+    margin: float
+    known: float
+    floor: float  # that all but a few answerable questions reach
+    usual: float  # n of a question that the library can answer
+
+    def __post_init__(self) -> None:
+        if not (min(self.cosine, self.margin, self.known) >= 0 and 0 < self.cosine + self.margin < np.inf):
+            raise ValueError("weights of presence must not be below 0, and a hit's cosine must count")
+
+    @property
+    def weights(self) -> Numbers:
+        return np.array([self.cosine, self.margin, self.known])
+
+    def line(self, mean: float, spread: float, known: float | None) -> tuple[float, float]:
+        """Slope and offset over the best hit's cosine, of what is 0 or more where something is close."""
+        n = self.usual if known is None else known
+        return self.cosine + self.margin / spread, self.known * n - self.margin * mean / spread - self.floor
+
+
+@dataclass(frozen=True)
 class PairCalibration:
     """How cosines of this pair become chances, and how well that held on questions that were left out."""
 
@@ -27,7 +55,7 @@ class PairCalibration:
     evidence: Evidence
     curve: Curve
     method: str  # "both, isotonic"
-    floor: float  # evidence below which even the best hit is nothing close
+    presence: Presence  # whether even the best hit is nothing close
     questions: int  # answerable ones
     hits: int
     relevant: int  # of the hits
@@ -40,7 +68,3 @@ class PairCalibration:
     @property
     def name(self) -> str:
         return f"{self.asker}->{self.answering}"
-
-    @property
-    def floor_chance(self) -> float:
-        return float(self.curve(np.array([self.floor]))[0])

@@ -22,12 +22,13 @@ class Questions:
     targets: Vectors  # (questions, dim), unit
     labels: Labels  # (questions,), never NONE
     itself: NDArray[np.int64]  # (questions, parts), places in the gallery, NONE where there is none
+    kin: Labels  # (questions,), the group that asks; NONE where the group is what is asked for, or there is none
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def some(self, rows: NDArray[np.int64]) -> Questions:
-        return Questions(self.targets[rows], self.labels[rows], self.itself[rows])
+        return Questions(self.targets[rows], self.labels[rows], self.itself[rows], self.kin[rows])
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,17 @@ def hits_of(
     return joined(found)
 
 
+def item_scores(questions: Questions, gallery: ItemPoints) -> Vectors:
+    """Cosine of each item's best point, (questions, items); what a question is made of is no answer to it."""
+    scores = questions.targets @ gallery.points.T  # (questions, dim) · (dim, points) -> (questions, points)
+    if len(gallery.points) != len(gallery.items):
+        scores = np.maximum.reduceat(scores, gallery.starts, axis=1)
+    for places in questions.itself.T:
+        held = np.flatnonzero(places != NONE)
+        scores[held, places[held]] = -np.inf
+    return scores
+
+
 def _asked_twice(
     questions: Questions,
     numbers: NDArray[np.int64],
@@ -82,12 +94,7 @@ def _asked_twice(
     background: Background,
     depth: int,
 ) -> list[Hits]:
-    scores = questions.targets @ gallery.points.T  # (questions, dim) · (dim, points) -> (questions, points)
-    if len(gallery.points) != len(gallery.items):
-        scores = np.maximum.reduceat(scores, gallery.starts, axis=1)  # (questions, items)
-    for places in questions.itself.T:
-        held = np.flatnonzero(places != NONE)
-        scores[held, places[held]] = -np.inf
+    scores = item_scores(questions, gallery)
     relevant = questions.labels[:, None] == answers[None, :]
     level = background.level(questions.targets)
     answerable = (relevant & np.isfinite(scores)).any(axis=1)

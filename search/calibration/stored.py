@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from hearsee.indexer.files import publish
 from hearsee.search.calibration.curves import Curve
 from hearsee.search.calibration.evidence import Evidence
-from hearsee.search.calibration.pair import POPULATION, PairCalibration
+from hearsee.search.calibration.pair import POPULATION, PairCalibration, Presence
 from hearsee.search.calibration.reliability import Bin
 
 if TYPE_CHECKING:  # who only searches needs no writer
     from hearsee.indexer.writer import Writer
 
 NAME = "calibration.json"
-FORMAT = 1
+FORMAT = 2
 MOST_BYTES = 4 << 20  # some sixty kilobytes are usual
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,6 @@ def read_calibration(folder: Path) -> Calibration | None:
 
 def _pair(document: dict[str, Any]) -> PairCalibration:
     curve = Curve(**{name: tuple(values) for name, values in document.pop("curve").items()})
-    evidence = Evidence(**document.pop("evidence"))
+    evidence, presence = Evidence(**document.pop("evidence")), Presence(**document.pop("presence"))
     table = tuple(Bin(**one) for one in document.pop("table"))
-    return PairCalibration(**document, evidence=evidence, curve=curve, table=table)
+    return PairCalibration(**document, evidence=evidence, presence=presence, curve=curve, table=table)

@@ -14,14 +14,19 @@ import pytest
 from hearsee.core.errors import BadInput, NotFound
 from hearsee.core.modality import Modality
 from hearsee.core.space import hash_space
+from hearsee.core.vectors import unit
 from hearsee.indexer.batch import Batch
 from hearsee.indexer.writer import Writer
 from hearsee.search import Searcher, open_library
-from hearsee.search.calibration.evidence import background
+from hearsee.search.calibration.evidence import Background, background
 from hearsee.search.calibration.fit import calibrate
-from hearsee.search.calibration.pair import DEPTH
+from hearsee.search.calibration.pair import DEPTH, Presence
+from hearsee.search.calibration.population import Questions
+from hearsee.search.calibration.presence import Askers, lives_of
 from hearsee.search.calibration.stored import NAME, Calibration, read_calibration, save_calibration
-from tests.search.shelf import fill
+from hearsee.search.evaluate.ranks import NONE, ItemPoints
+from hearsee.search.fusion import EncodedPart
+from tests.search.shelf import Thing, fill
 from tests.search.worlds import clustered, clustered_library
 
 IMAGE, AUDIO, TEXT = Modality
@@ -72,8 +77,6 @@ def test_chances_come_true_on_questions_that_were_never_seen(searcher: Searcher)
     said, true = [], []
     chances = searcher._chances
     snapshot = searcher.library.snapshot()
-    from hearsee.search.fusion import EncodedPart
-
     for number in range(GROUPS):
         held = number % 2 == 0
         base = shelf[f"test:text-{number}"].vectors[0] if held else clustered(1, seed=1000 + number)[2].vectors[0]
@@ -193,7 +196,7 @@ def test_a_damaged_calibration_is_none(
     path = folder / NAME
     raw = path.read_bytes()
     document = json.loads(raw)
-    document["format"] = 2
+    document["format"] = 1
     other = {
         "cut": raw[:-10],
         "bytes": raw.replace(b'"seed": 0', b'"seed":  0'),
@@ -276,3 +279,62 @@ def test_the_background_leaves_out_what_was_removed(tmp_path: Path) -> None:
             row.tobytes() for row in np.round(left / np.linalg.norm(left, axis=1, keepdims=True), 3).astype(np.float32)
         }
         assert background(snapshot, IMAGE, most=4).rows.shape == (4, 16)  # type: ignore[union-attr]
+
+
+def shown_twice(kinds: int, each: int, seed: int) -> list[Thing]:
+    """Things of a kind look alike; pictures and sounds agree on it only roughly."""
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(0).standard_normal((kinds, 16))
+    shelf = []
+    for number in range(kinds * each):
+        for modality, noise in ((IMAGE, 0.2), (AUDIO, 0.9)):
+            row = unit((centres[number % kinds] + noise * rng.standard_normal(16))[None])
+            stored = row.astype(np.float16).astype(np.float32)
+            about = {"kind": number % kinds}
+            shelf.append(Thing(f"test:{modality}-{seed}-{number}", modality, stored, about, f"{seed} {number}"))
+    return shelf
+
+
+def test_what_is_absent_is_told_by_how_well_its_like_is_known(tmp_path: Path) -> None:
+    """Sounds of other kinds come as near as the right ones do, but no picture of the library is like the question."""
+    folder = fill(tmp_path / "library", [thing for thing in shown_twice(40, 6, seed=1) if thing.metadata["kind"] < 30])
+    with open_library(folder) as opened:
+        keep(folder, calibrate(opened, relevant_by=["kind"]))
+        presence = opened._chances.calibration().pairs["image->audio"].presence  # type: ignore[union-attr]
+        assert presence.known > 0
+        said: dict[bool, list[bool]] = {True: [], False: []}
+        for thing in shown_twice(40, 6, seed=2):
+            if thing.modality is IMAGE:
+                part = EncodedPart(IMAGE, 1.0, False, thing.vectors[0])
+                target = {AUDIO: thing.vectors}
+                scales = opened._chances.scales(opened.library.snapshot(), [part], target, opened.fusion).by_modality
+                assert scales is not None
+                best = opened.nearest(thing.vectors, wanted="audio", k=1)[0][0].score
+                said[thing.metadata["kind"] < 30].append(not scales[AUDIO].close(best))
+    assert np.mean(said[True]) < 0.1
+    assert np.mean(said[False]) > 0.7
+
+
+def test_a_question_lives_without_its_group_without_what_is_right_and_without_its_like() -> None:
+    """Worked by hand: three pictures ask for three sounds; the first two are of one kind, the groups are pairs."""
+    rows = np.eye(4, dtype=np.float32)
+    pictures = unit(rows[:3] + 0.5 * rows[[1, 0, 3]])
+    sounds = ItemPoints(np.arange(10, 13), np.arange(3), rows[:3])
+    kinds, groups, none = np.array([0, 0, 1]), np.array([7, 8, 9]), np.full((3, 1), NONE)
+    behind = Background(rows[:3], np.arange(10, 13))
+    askers = Askers(pictures, np.arange(3), Background(pictures, np.arange(3)), kinds, groups)
+    lives = lives_of(Questions(pictures, kinds, none, groups), [askers], sounds, kinds, groups, behind)
+    far = 1 / 5**0.5  # its own sound lies at twice that
+    # Without its own group the first finds the second's sound, and the other way round; the third finds nothing right.
+    assert lives.there.tolist() == [True, True, False, False, False, False, False, False]
+    np.testing.assert_allclose(lives.scores, [far, far, 0, 0, 0, 0, 0, 0], atol=1e-6)
+    alike = float(pictures[0] @ pictures[1])
+    np.testing.assert_allclose(lives.known, [alike, alike, alike, alike, 0, 0, 0, 0], atol=1e-6)
+
+
+def test_presence_never_counts_a_better_hit_for_less() -> None:
+    for weights in ((-1, 1, 1), (1, -1, 1), (0, 0, 1), (1, 1, -1)):
+        with pytest.raises(ValueError, match="weights of presence"):
+            Presence(*weights, floor=0, usual=0)
+    slope, offset = Presence(2, 1, 3, floor=4, usual=0.5).line(mean=0.1, spread=0.2, known=None)
+    assert slope * 0.6 + offset == pytest.approx(2 * 0.6 + (0.6 - 0.1) / 0.2 + 3 * 0.5 - 4)
