@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import Annotated
 
 import typer
 
-from hearsee.api.options import DatabaseOption, LibraryOption, settings_from
-from hearsee.api.terminal import complain, console
+from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, settings_from
+from hearsee.api.terminal import complain, console, print_json
 from hearsee.core.errors import BadInput
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -19,6 +20,7 @@ def serve(
     port: Annotated[int, typer.Option("--port", "-p", help="The port; 0 takes a free one.")] = 8000,
     library: LibraryOption = None,
     database: DatabaseOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Serve the library to browsers and programs on this machine."""
     settings = settings_from(library, database)
@@ -38,7 +40,11 @@ def serve(
     bound = _bound(host, port)
     try:
         shown = f"[{host}]" if ":" in host else host
-        console().print(f"Hearsee is at http://{shown}:{bound.getsockname()[1]} (Ctrl-C stops it)")
+        url = f"http://{shown}:{bound.getsockname()[1]}"
+        if as_json:
+            print_json({"url": url, "library": str(settings.library), "process": os.getpid()})
+        else:
+            console().print(f"Hearsee is at {url} (Ctrl-C stops it)")
         # No access log: a URL of the page holds the words that were asked.
         config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
         uvicorn.Server(config).run(sockets=[bound])

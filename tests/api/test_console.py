@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
 from hearsee.toybox.write import write_toybox
 from tests.api.world import World
@@ -92,16 +93,19 @@ def test_errors_are_one_line_and_no_trace(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_serve_says_where_answers_and_stops(world: World) -> None:
+@pytest.mark.parametrize("extra", [(), ("--json",)])
+def test_serve_says_where_answers_and_stops(world: World, extra: tuple[str, ...]) -> None:
     server = subprocess.Popen(
-        [HEARSEE, "serve", "--port", "0", "--library", world.library],
+        [HEARSEE, "serve", "--port", "0", "--library", world.library, *extra],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     assert server.stdout is not None
-    url = next(word for word in server.stdout.readline().split() if word.startswith("http://127.0.0.1:"))
+    line = server.stdout.readline()
+    url = json.loads(line)["url"] if extra else next(word for word in line.split() if word.startswith("http://"))
+    assert url.startswith("http://127.0.0.1:")
     try:
         with httpx.Client(base_url=url, transport=httpx.HTTPTransport(retries=50), timeout=30) as client:
             assert client.get("/readyz").json()["status"] == "ready"
