@@ -14,7 +14,8 @@ from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found
 
 FEW = 0.1  # below this share of rows, gathering the allowed ones is cheaper than passing over the others
-PRODUCT_ELEMENTS = 1 << 24  # scores held at once where all are kept: 64 MiB
+MANY = 8  # from so many queries on, one gathering of the allowed rows pays for a product of matrices
+PRODUCT_ELEMENTS = 1 << 24  # gathered rows and scores held at once where all are kept: 64 MiB
 
 
 class _Memory:
@@ -77,7 +78,10 @@ class FlatShard:
             return Found(np.empty((len(points), 0), np.float32), np.empty((len(points), 0), np.int64))
         few = allowed is not None and count < FEW * len(self)
         # A product of matrices uses every core and the cache better than FAISS's scan, while its scores fit in memory.
-        product = allowed is None and len(points) * count <= PRODUCT_ELEMENTS
+        if allowed is None:
+            product = len(points) * count <= PRODUCT_ELEMENTS
+        else:
+            product = len(points) >= MANY and count * (self.dim + len(points)) <= PRODUCT_ELEMENTS
         if 4 * k >= count or few or product:
             return self._score_all(points, k, allowed)
         if allowed is None:

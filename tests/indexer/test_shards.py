@@ -38,12 +38,15 @@ class TestEveryShard:
 
     @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.95, 1.0])
     @pytest.mark.parametrize("k", [1, 10, 300, 10_000])
-    def test_only_allowed_rows_are_found(self, make: Callable[[Vectors], Shard], share: float, k: int) -> None:
-        rows, queries = directions(500), directions(4, seed=1)
+    @pytest.mark.parametrize("asked", [4, 40])
+    def test_only_allowed_rows_are_found(
+        self, make: Callable[[Vectors], Shard], asked: int, share: float, k: int
+    ) -> None:
+        rows, queries = directions(500), directions(asked, seed=1)
         allowed = np.random.default_rng(2).random(500) < share
         found = make(rows).nearest(queries, k, allowed)
         count = min(k, int(allowed.sum()))
-        assert found.rows.shape == found.scores.shape == (4, count)
+        assert found.rows.shape == found.scores.shape == (asked, count)
         truth = np.where(allowed, queries @ rows.T, -np.inf)
         best = -np.sort(-truth, axis=1)[:, :count]
         assert found.scores == pytest.approx(best, abs=1e-5)
