@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hearsee.api.commands.fusion import align_fusion
+from hearsee.api.commands.heads import align_heads, list_heads, switch_heads
 from hearsee.api.commands.rerank import align_rerank
 from hearsee.api.options import JsonOption
 from hearsee.api.terminal import console, print_json, table, visible
@@ -16,6 +17,9 @@ app = typer.Typer(help="Train what carries pictures, sounds and words into one s
 
 
 app.command("fusion")(align_fusion)
+app.command("heads")(align_heads)
+app.command("list")(list_heads)
+app.command("switch")(switch_heads)
 app.command("rerank")(align_rerank)
 
 

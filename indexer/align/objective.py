@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hearsee.core.errors import BadInput
+from hearsee.indexer.align.large import large_info_nce
 from hearsee.indexer.align.loop import Batch
-from hearsee.indexer.align.losses import Temperature, info_nce
+from hearsee.indexer.align.losses import Temperature
 from hearsee.indexer.align.pairwise import SigmoidScale, consistency, sigmoid_pairs
 
 INFO_NCE, SIGMOID = "info_nce", "sigmoid"
@@ -46,25 +47,4 @@ class GroupLoss(nn.Module):
         if isinstance(self.sharpness, SigmoidScale):
             scale, bias = self.sharpness()
             return sigmoid_pairs(rows, others, scale, bias, mine[:, None] == theirs[None, :])
-        scale = self.sharpness()
-        if not _each_once(mine) or not _each_once(theirs):
-            return info_nce(rows, others, scale, mine[:, None] == theirs[None, :])
-        return one_right(rows, others, scale, mine, theirs)
-
-
-def one_right(rows: Tensor, others: Tensor, scale: Tensor, mine: Tensor, theirs: Tensor) -> Tensor:
-    """Symmetric InfoNCE of unit rows where no group comes twice on a side: the same number, in fewer passes."""
-    scores = (scale * rows) @ others.T  # (rows, others)
-    order = torch.argsort(theirs)
-    place = torch.searchsorted(theirs[order], mine).clamp(max=len(theirs) - 1)
-    found = order[place]
-    here = torch.nonzero(theirs[found] == mine)[:, 0]  # rows that have a right one
-    right = scores[here, found[here]]
-    whole = len(here) == len(mine) == len(theirs)
-    across = scores.logsumexp(dim=1) if whole else scores.logsumexp(dim=1)[here]
-    down = scores.logsumexp(dim=0) if whole else scores.logsumexp(dim=0)[found[here]]
-    return (across.mean() + down.mean()) / 2 - right.mean()
-
-
-def _each_once(groups: Tensor) -> bool:
-    return len(torch.unique(groups)) == len(groups)
+        return large_info_nce(rows, others, self.sharpness(), mine, theirs)
