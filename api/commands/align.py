@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hearsee.api.commands.edits import align_edits
 from hearsee.api.commands.fusion import align_fusion
 from hearsee.api.commands.heads import align_heads, list_heads, switch_heads
 from hearsee.api.commands.rerank import align_rerank
@@ -16,6 +17,7 @@ from hearsee.api.terminal import console, print_json, table, visible
 app = typer.Typer(help="Train what carries pictures, sounds and words into one space.", no_args_is_help=False)
 
 
+app.command("edits")(align_edits)
 app.command("fusion")(align_fusion)
 app.command("heads")(align_heads)
 app.command("list")(list_heads)
