@@ -26,7 +26,7 @@ from hearsee.core.presets import (
 from hearsee.core.space import Space, load_space, space_names
 from tests import checkpoints
 
-PRESETS = ("backbones", "best-clap", "clip-clap", "siglip2-clap", "small-clap", "toybox")
+PRESETS = ("backbones", "best-clap", "clap", "clip", "clip-clap", "siglip2-clap", "small-clap", "toybox")
 
 
 @pytest.fixture
@@ -183,6 +183,8 @@ def test_a_start_keeps_what_is_alike_alike() -> None:
 
 def test_names_are_known_and_towers_are_found_lazily() -> None:
     assert set(PRESETS) <= set(space_names())
-    with pytest.raises(NotFound, match="no space is named 'nothing': known are backbones, best-clap, clip-clap"):
+    with pytest.raises(
+        NotFound, match="no space is named 'nothing': known are backbones, best-clap, clap, clip, clip-clap"
+    ):
         load_space("nothing")
     assert all(callable(find_tower(name)) for name in TOWERS)
