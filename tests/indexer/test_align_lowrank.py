@@ -58,9 +58,7 @@ def test_a_tower_learns_by_its_update_and_keeps_its_own_weights() -> None:
     fresh = torch.randn(64, 6)
 
     def recall(now: nn.ModuleDict) -> float:
-        rows, others = (
-            nn.functional.normalize(now[m](x), dim=1) for m, x in (("image", fresh @ turn), ("text", fresh))
-        )
+        rows, others = now["image"](fresh @ turn), nn.functional.normalize(now["text"](fresh), dim=1)
         return (rows @ others.T).argmax(dim=1).eq(groups).float().mean().item()
 
     losses: list[float] = []
@@ -73,6 +71,7 @@ def test_a_tower_learns_by_its_update_and_keeps_its_own_weights() -> None:
     learned = best["image"]
     assert isinstance(learned.first, LowRank)
     torch.testing.assert_close(learned.first.frozen.weight, plain.first.weight, rtol=0, atol=0)
+    assert isinstance(learned.norm, nn.LayerNorm)
     torch.testing.assert_close(learned.norm.weight, plain.norm.weight, rtol=0, atol=0)
     rows = torch.randn(5, 12)
     with torch.no_grad():
