@@ -1,8 +1,10 @@
 """What fusing is worth on toybox queries of several parts, some of them bad: `python benchmarks/fusion.py [--json]`.
 
 Attention is learned on groups of the train split; fixed weights and the best single part are chosen on the validation
-split; everything is asked on held-out groups of five seeds. Bad is one part of a query: another group's (wrong), or
-drowned in noise. The oracle is the mean without the bad part. Recovered is (learned - mean) / (oracle - mean).
+split, for each way of being bad; everything is asked on held-out groups of five seeds. Bad is one part of a query:
+another group's (wrong), or drowned in noise. The oracle is the mean without the bad part. Recovered is (learned - mean)
+/ (oracle - mean). Chosen is what a search uses: for each mix what won on validation, unspoiled and damaged, once for
+all cases. Below is said where the whole 95 % interval of a difference is.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
@@ -29,38 +31,54 @@ from hearsee.core.space import Space
 from hearsee.core.vectors import Vectors, unit
 from hearsee.indexer.align.fusion import FusionRecipe, learn_fusion
 from hearsee.indexer.align.mixes import Damage, Groups, Mix, asked
-from hearsee.search.evaluate.ladder import blended, simplex
-from hearsee.search.fusion import AttentionFusion, Blend, EncodedPart, FixedFusion, MeanFusion, SlerpFusion
-from hearsee.toybox.mixes import toybox_groups
+from hearsee.indexer.choices import Choices, read_choices
+from hearsee.search.evaluate.ladder import answers_apart, blended, climb, simplex
+from hearsee.search.fusion import (
+    AttentionFusion,
+    Blend,
+    ChosenFusion,
+    EncodedPart,
+    FixedFusion,
+    Fusion,
+    MeanFusion,
+    SlerpFusion,
+)
+from hearsee.toybox.mixes import groups_of, toybox_groups
 from hearsee.toybox.space import toybox_space
 from hearsee.toybox.towers.encoders import WEIGHTS
+from hearsee.toybox.write import scene_of
 
 RESAMPLES = 1000
 KINDS = tuple(Modality)
+LEARNED = ("additive", "dot", "chosen")
+HELD_AGAINST = ("mean", "best single", "fixed")
 # What is bad, in which mixes: one of two wrong cannot be told, so it is asked but nothing is claimed of it.
 CASES = {"clean": Damage(0.0), "wrong or drowned": Damage(0.5, 0.5, 0.0), "drowned": Damage(0.5, 0.0, 0.0)}
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--groups", type=int, default=400, help="held-out groups of each seed")
+    options.add_argument("--groups", type=int, default=1000, help="held-out groups of each seed, all of them answers")
     options.add_argument("--seeds", type=int, default=5)
     options.add_argument("--train", type=int, default=3000, help="groups to learn from, where nothing learned ships")
     options.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of the towers, and of what was learned")
+    options.add_argument("--data", type=Path, default=Path("build/bench"), help="where encoded groups are kept")
     options.add_argument("--json", action="store_true")
     given = options.parse_args()
     space = toybox_space(given.weights)
     learned = _learned(space, given.weights / FILE, given.train)
-    validation = drowned_only(toybox_groups(space, "validation", given.groups, 4_000_000))
+    validation = drowned_only(made(space, "validation", given.groups, 4_000_000, given.data))
     seeds = [
-        drowned_only(toybox_groups(space, "held-out", given.groups, 5_000_000 + seed)) for seed in range(given.seeds)
+        drowned_only(made(space, "held-out", given.groups, 5_000_000 + seed, given.data)) for seed in range(given.seeds)
     ]
-    rows = [row for mix, wanted in asked_for() for row in measured(mix, wanted, validation, seeds, learned)]
+    won = read_choices(given.weights, space.fingerprint) or _choices(space, validation, learned)
+    rows = [row for mix, wanted in asked_for() for row in measured(mix, wanted, validation, seeds, learned, won)]
     answer = {
         "machine": f"{os.cpu_count()} x {platform.machine()}",
         "groups": given.groups,
         "seeds": given.seeds,
-        "fuse_ms": {kind: fuse_ms(learned, kind) for kind in ("additive", "dot")},
+        "fuse_ms": {name: fuse_ms(way, learned.dim) for name, way in ways(learned, won).items()},
+        "summary": summary(rows),
         "rows": rows,
     }
     if given.json:
@@ -77,6 +95,25 @@ def _learned(space: Space, path: Path, groups: int) -> Learned:
     return learn_fusion(space, train, check, FusionRecipe(), lambda line: print(line, file=sys.stderr, flush=True))
 
 
+def _choices(space: Space, validation: Groups, learned: Learned) -> Choices:
+    return Choices(space.fingerprint, 0, tuple(climb(validation, answers_apart(validation), learned).choices))
+
+
+def made(space: Space, split: str, groups: int, seed: int, data: Path) -> Groups:
+    """Groups of a seed, drawn and encoded once for these weights."""
+    path = data / f"fusion-{space.fingerprint[:12]}-{split}-{seed}-{groups}.npz"
+    if not path.is_file():
+        found = toybox_groups(space, split, groups, seed)
+        tables = {
+            m.value: np.concatenate([found.asked[m], found.answers[m][:, None], found.spoiled[m]], axis=1)
+            for m in KINDS
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, **tables)  # type: ignore[arg-type]
+    with np.load(path, allow_pickle=False) as file:
+        return groups_of([scene_of(seed, split, at) for at in range(groups)], {m: file[m.value] for m in KINDS})
+
+
 def drowned_only(groups: Groups) -> Groups:
     """With only the last of the spoiled versions, of which noise is all that is left."""
     spoiled = {modality: table[:, -1:] for modality, table in groups.spoiled.items()}
@@ -91,7 +128,7 @@ def asked_for() -> Iterator[tuple[Mix, Modality]]:
 
 
 def measured(
-    mix: Mix, wanted: Modality, validation: Groups, seeds: list[Groups], learned: Learned
+    mix: Mix, wanted: Modality, validation: Groups, seeds: list[Groups], learned: Learned, won: Choices
 ) -> Iterator[dict[str, Any]]:
     """One row for each way of being bad, R@1 of every way to fuse with its interval."""
     for case, damage in CASES.items():
@@ -106,7 +143,7 @@ def measured(
             "mean": MeanFusion(),
             "slerp": SlerpFusion(),
             "fixed": fixed,
-            **{kind: AttentionFusion(kind, learned.weights[kind]) for kind in ("additive", "dot")},
+            **ways(learned, won),
         }
         hits: dict[str, list[NDArray[np.bool_]]] = {}
         for number, groups in enumerate(seeds):
@@ -116,7 +153,12 @@ def measured(
             targets["oracle"] = unit((parts * ~bad[..., None]).sum(axis=1))
             for name, target in targets.items():
                 hits.setdefault(name, []).append(first(groups, mix, wanted, target))
-        yield {"mix": "+".join(mix), "wanted": wanted.value, "case": case} | figures(hits)
+        yield {"mix": "+".join(mix), "parts": len(mix), "wanted": wanted.value, "case": case} | figures(hits)
+
+
+def ways(learned: Learned, won: Choices) -> dict[str, AttentionFusion | ChosenFusion]:
+    attention = {kind: AttentionFusion(kind, learned.weights[kind]) for kind in ("additive", "dot")}
+    return {**attention, "chosen": ChosenFusion(won, learned)}
 
 
 def first(groups: Groups, mix: Mix, wanted: Modality, targets: Vectors) -> NDArray[np.bool_]:
@@ -141,20 +183,40 @@ def figures(hits: dict[str, list[NDArray[np.bool_]]]) -> dict[str, Any]:
     told_all: dict[str, Any] = {name: told(means[name], float(row.mean())) for name, row in table.items()}
     gain = table["oracle"].mean() - table["mean"].mean()
     told_all["oracle_gain"] = float(gain)
-    if gain > 0.02:
-        gains = np.maximum(means["oracle"] - means["mean"], 1e-6)
-        recovered = float((table["additive"].mean() - table["mean"].mean()) / gain)
-        told_all["recovered"] = told((means["additive"] - means["mean"]) / gains, recovered)
-    for other in ("mean", "best single", "fixed"):
-        difference = float((table["additive"] - table[other]).mean())
-        told_all[f"additive - {other}"] = told(means["additive"] - means[other], difference)
+    for name in LEARNED:
+        if gain > 0.02:
+            gains = np.maximum(means["oracle"] - means["mean"], 1e-6)
+            recovered = float((table[name].mean() - table["mean"].mean()) / gain)
+            told_all[f"{name} recovered"] = told((means[name] - means["mean"]) / gains, recovered)
+        for other in HELD_AGAINST:
+            difference = float((table[name] - table[other]).mean())
+            told_all[f"{name} - {other}"] = told(means[name] - means[other], difference)
     return told_all
 
 
-def fuse_ms(learned: Learned, kind: str) -> float:
+def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Means over all mixes of as many parts and all that is wanted, and the worst that happened in any of them."""
+    found = []
+    for parts in (2, 3):
+        for case in CASES:
+            some = [row for row in rows if (row["parts"], row["case"]) == (parts, case)]
+            names = ("best single", "mean", "slerp", "fixed", *LEARNED, "oracle")
+            line: dict[str, Any] = {"parts": parts, "case": case, "pairs": len(some)}
+            line |= {name: float(np.mean([row[name]["value"] for row in some])) for name in names}
+            line["oracle_gain"] = float(np.mean([row["oracle_gain"] for row in some]))
+            for name in LEARNED:
+                shares = [row[f"{name} recovered"]["value"] for row in some if f"{name} recovered" in row]
+                line[f"{name} recovered"] = {"least": min(shares), "mean": float(np.mean(shares))} if shares else None
+                for other in HELD_AGAINST:
+                    below = [one["value"] for row in some if (one := row[f"{name} - {other}"])["high"] < 0]
+                    line[f"{name} below {other}"] = {"pairs": len(below), "worst": min(below, default=0.0)}
+            found.append(line)
+    return found
+
+
+def fuse_ms(fusion: Fusion, dim: int) -> float:
     """Median milliseconds to fuse three parts."""
-    fusion = AttentionFusion(kind, learned.weights[kind])
-    rows = unit(np.random.default_rng(0).standard_normal((3, learned.dim)))
+    rows = unit(np.random.default_rng(0).standard_normal((3, dim)))
     parts = [EncodedPart(modality, 1.0, False, row) for modality, row in zip(KINDS, rows, strict=True)]
     times = []
     for _ in range(300):
@@ -165,19 +227,41 @@ def fuse_ms(learned: Learned, kind: str) -> float:
 
 
 def show(answer: dict[str, Any]) -> None:
-    names = ("best single", "mean", "slerp", "fixed", "additive", "dot", "oracle")
+    names = ("best single", "mean", "fixed", *LEARNED, "oracle")
     table = Table(title=f"R@1 over {answer['seeds']} seeds of {answer['groups']} held-out groups")
-    for column in ("parts", "wanted", "bad in half", *names, "recovered", "additive - fixed"):
+    for column in ("parts", "wanted", "bad in half", *names, "recovered", "chosen - mean", "chosen - fixed"):
         table.add_column(column)
     for row in answer["rows"]:
-        recovered, difference = row.get("recovered"), row["additive - fixed"]
+        recovered = row.get("chosen recovered")
         table.add_row(
             row["mix"], row["wanted"], row["case"], *(f"{row[name]['value']:.3f}" for name in names),
             f"{recovered['value']:.2f} ({recovered['low']:.2f}-{recovered['high']:.2f})" if recovered else "",
-            f"{difference['value']:+.3f} ({difference['low']:+.3f}-{difference['high']:+.3f})",
+            *(_signed(row[f"chosen - {other}"]) for other in ("mean", "fixed")),
         )  # fmt: skip
-    Console(width=240).print(table)
-    Console().print({kind: f"{ms:.3f} ms to fuse three parts" for kind, ms in answer["fuse_ms"].items()})
+    console = Console(width=240)
+    console.print(table)
+    short = Table(title="Means over all mixes; `below`: pairs whose whole interval is, and the worst of them")
+    for column in ("parts", "bad in half", *names, "gain", "recovered", *(f"below {other}" for other in HELD_AGAINST)):
+        short.add_column(column)
+    for line in answer["summary"]:
+        shares = line["chosen recovered"]
+        short.add_row(
+            str(line["parts"]), line["case"], *(f"{line[name]:.3f}" for name in names), f"{line['oracle_gain']:.3f}",
+            f"{shares['least']:.2f} least, {shares['mean']:.2f} mean" if shares else "",
+            *(_below(line, other) for other in HELD_AGAINST),
+        )  # fmt: skip
+    console.print(short)
+    console.print({name: f"{ms:.3f} ms to fuse three parts" for name, ms in answer["fuse_ms"].items()})
+
+
+def _signed(one: dict[str, float]) -> str:
+    return f"{one['value']:+.3f} ({one['low']:+.3f}-{one['high']:+.3f})"
+
+
+def _below(line: dict[str, Any], other: str) -> str:
+    """Chosen, additive, dot: how many pairs, and the worst."""
+    found = [line[f"{name} below {other}"] for name in ("chosen", "additive", "dot")]
+    return ", ".join(f"{one['pairs']} ({one['worst']:+.3f})" if one["pairs"] else "0" for one in found)
 
 
 if __name__ == "__main__":

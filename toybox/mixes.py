@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 
 import numpy as np
@@ -38,7 +38,11 @@ def toybox_groups(
             flat = [version for one in media for version in one[modality]]
             rows[modality].append(encoded(space, modality, flat).reshape(len(some), -1, space.dim))
         progress(some.stop, groups)
-    tables = {modality: np.concatenate(parts) for modality, parts in rows.items()}
+    return groups_of(scenes, {modality: np.concatenate(parts) for modality, parts in rows.items()})
+
+
+def groups_of(scenes: Sequence[Scene], tables: Mapping[Modality, Vectors]) -> Groups:
+    """Groups of what was encoded: for each scene the renderings that ask, the one that answers, the spoiled ones."""
     heard, seen = _classes([astuple(one)[:-1] for one in scenes]), _classes([astuple(one) for one in scenes])
 
     def labels(mix: Mix, wanted: Modality) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -30,7 +30,7 @@ class FusionRecipe:
     """Everything that decides the weights, together with the groups."""
 
     seed: int = 0
-    steps: int = 2000
+    steps: int = 2500
     batch: int = 128
     near: int = 64  # answers that a query is told apart from, its nearest: so sharply others do not count
     sharp: float = 80.0  # cosines are multiplied by: the first place is what matters
@@ -39,7 +39,7 @@ class FusionRecipe:
     rate: float = 8e-3
     weight_decay: float = 0.01
     look: int = 250  # steps between two looks at validation
-    damage: Damage = field(default_factory=Damage)
+    damage: Damage = field(default_factory=lambda: Damage(share=0.35))
 
 
 def learn_fusion(

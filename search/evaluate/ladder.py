@@ -35,6 +35,7 @@ SINGLE, MEAN, SLERP, FIXED = "best single", "mean", "slerp", "fixed"
 LATE: dict[str, Merge] = {"late, ranks": reciprocal_ranks, "late, scores": standard_scores}
 BLENDS = (MEAN, FIXED, SLERP, EARLY, *ATTENTIONS)  # one vector each, so search can use them; the plainest first
 MARGIN = 0.005  # R@1 on validation that a less plain way must win by: 1 of 200 questions
+SURE = 1.96  # standard errors
 MIN_QUESTIONS = 20  # below that halves would say nothing
 
 
@@ -169,13 +170,11 @@ class _Race:
                 yield Rung(mix_name(self._mix), self._wanted, share, method, len(ranks), metrics)
 
     def choice(self) -> Choice:
-        """The plainest way that no other beats on validation by more than a margin, over all shares made worse."""
-        figures = {
-            method: self._validation(method) for method in BLENDS if (next(iter(self._parts)), method) in self._ranks
-        }
-        best = max(figures.values())
-        winner = next(method for method, value in figures.items() if value >= best - MARGIN)
-        return Choice(self._mix, self._wanted, winner, self._fixed(), figures)
+        """What won on validation."""
+        ways = [way for way in BLENDS if (next(iter(self._parts)), way) in self._ranks]
+        firsts = {share: {way: self._ranks[share, way][: self._half] == 1 for way in ways} for share in self._parts}
+        figures = {way: self._validation(way) for way in ways}
+        return Choice(self._mix, self._wanted, least_regretted(firsts), self._fixed(), figures)
 
     def _validation(self, method: str) -> float:
         return float(np.mean([self._first(self._ranks[share, method][: self._half]) for share in self._parts]))
@@ -227,6 +226,25 @@ class _Race:
             # Beyond the depth all scores are 0: there nothing was found.
             ranks[block] = np.where(best[:, 0] > 0, 1 + ((merged >= best) & ~right).sum(axis=1), 0)
         return ranks
+
+
+def least_regretted(firsts: Mapping[float, Mapping[str, NDArray[np.bool_]]]) -> str:
+    """By share made worse and way, the mean first and the plainest before others: whether each question was answered.
+
+    The way that is never far below the best one, whatever share is made worse; of ways as good the plainest. What
+    surely does worse than the mean while nothing is made worse is left out.
+    """
+    least = firsts[min(firsts)]
+    ways = [way for way, found in least.items() if not _surely_worse(found, least[MEAN])]
+    found = {share: {way: float(by_way[way].mean()) for way in ways} for share, by_way in firsts.items()}
+    regrets = {way: max(max(values.values()) - values[way] for values in found.values()) for way in ways}
+    return next(way for way in ways if regrets[way] <= min(regrets.values()) + MARGIN)
+
+
+def _surely_worse(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
+    """By more than chance would do."""
+    gain = one.astype(np.float64) - other
+    return bool(gain.mean() + SURE * gain.std() / len(gain) ** 0.5 < 0)
 
 
 def answers_apart(groups: Groups) -> dict[Modality, Answers]:

@@ -18,7 +18,7 @@ from hearsee.indexer.choices import FILE, Choice, Choices, packed_choices, read_
 from hearsee.indexer.library import Library
 from hearsee.search import open_library
 from hearsee.search.evaluate.groups import library_groups
-from hearsee.search.evaluate.ladder import Ladder, answers_apart, climb, simplex
+from hearsee.search.evaluate.ladder import Ladder, answers_apart, climb, least_regretted, simplex
 from hearsee.search.fusion import ChosenFusion, FixedFusion, MeanFusion, SlerpFusion, find_learned
 from tests.search.shelf import Thing, fill, things
 
@@ -73,6 +73,33 @@ def test_the_grid_of_weights_holds_the_equal_ones_and_each_part_alone() -> None:
     assert (0.5, 0.5) in simplex(2)
     assert {(1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (1 / 3, 1 / 3, 1 / 3)} <= set(simplex(3))
     assert all(sum(point) == pytest.approx(1) for point in simplex(3))
+
+
+def answered(right: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return np.arange(100) < right
+
+
+def test_the_way_that_is_never_far_from_the_best_wins() -> None:
+    """Fixed weights are best while nothing is made worse, attention nearly so; else attention is by far."""
+    clean = {"mean": answered(80), "fixed": answered(93), "additive": answered(90)}
+    assert least_regretted(
+        {0.0: clean, 0.5: {"mean": answered(50), "fixed": answered(60), "additive": answered(85)}}
+    ) == ("additive")
+    assert least_regretted(
+        {0.0: clean, 0.5: {"mean": answered(50), "fixed": answered(84), "additive": answered(85)}}
+    ) == ("fixed")
+    assert least_regretted({0.0: dict.fromkeys(clean, answered(90))}) == "mean"  # as good, and the plainest
+
+
+def test_what_surely_loses_to_the_mean_on_unspoiled_questions_is_left_out() -> None:
+    worse = {"mean": answered(50), "fixed": answered(55), "additive": answered(90)}
+    assert least_regretted(
+        {0.0: {"mean": answered(95), "fixed": answered(95), "additive": answered(80)}, 0.5: worse}
+    ) == ("fixed")
+    # One question of a hundred is chance.
+    assert least_regretted(
+        {0.0: {"mean": answered(95), "fixed": answered(95), "additive": answered(94)}, 0.5: worse}
+    ) == ("additive")
 
 
 @pytest.fixture(scope="module")
