@@ -15,7 +15,7 @@ PAIRS = 2500
 
 
 def align_edits(
-    out: Annotated[Path, typer.Option("--toybox", "-o", metavar="DIR", help="Where the weights go.")] = Path(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the weights go.")] = Path(
         "toybox-edits"
     ),
     towers: Annotated[

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from hearsee.core.edits import COMMAND, FILE, read_edits
+from hearsee.core.edits import FILE, read_edits
 from hearsee.core.errors import HearseeError
 from hearsee.core.fuser import Learned
 from hearsee.core.space import Space
@@ -35,5 +35,5 @@ def said(parts: Sequence[EncodedPart]) -> str:
     ):
         if mine:
             learned = all(part.rule is not None for part in mine)
-            told += f"; {name} {'as learned' if learned else f'{plainly}: `{COMMAND}` learns a better one'}"
+            told += f"; {name} {'as learned' if learned else f'{plainly}, since this space has learned nothing better'}"
     return told

@@ -126,7 +126,7 @@ def test_bad_weights_are_named(tmp_path: Path) -> None:
 def test_an_answer_says_by_which_rule() -> None:
     one, words = part(1, 0, 0, 0), part(0, 1, 0, 0, edit=True)
     assert said([one]) == ""
-    assert said([one, words]) == "; edited by adding the words: `hearsee align edits` learns a better one"
+    assert said([one, words]) == "; edited by adding the words, since this space has learned nothing better"
     assert said([one, replace(words, rule=swap())]) == "; edited as learned"
     away = part(0, 0, 1, 0, negative=True)
-    assert said([one, away]) == "; steered away by a fixed rule: `hearsee align edits` learns a better one"
+    assert said([one, away]) == "; steered away by a fixed rule, since this space has learned nothing better"

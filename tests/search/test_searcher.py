@@ -93,7 +93,7 @@ def test_an_edit_turns_the_parts_that_are_sought(searcher: Searcher) -> None:
     answer = searcher.search(**asked, weights={"edit": 0.5}, keep=True)
     want = expected(SHELF, z / np.linalg.norm(z), (IMAGE,), 20)
     assert found(answer.hits) == [uri for uri, _ in want]
-    assert "; edited by adding the words: `hearsee align edits` learns a better one" in answer.plan.words
+    assert "; edited by adding the words, since this space has learned nothing better" in answer.plan.words
     assert found(searcher.search(token=answer.token, wanted="image", k=20).hits) == found(answer.hits)
     assert found(searcher.search(**asked).hits) != found(answer.hits)
     explained = searcher.search(**asked, explain=True).hits[0].explanation
