@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hearsee.api.commands.bridge import align_bridge
 from hearsee.api.commands.edits import align_edits
 from hearsee.api.commands.fusion import align_fusion
 from hearsee.api.commands.heads import align_heads, list_heads, switch_heads
@@ -17,6 +18,7 @@ from hearsee.api.terminal import console, print_json, table, visible
 app = typer.Typer(help="Train what carries pictures, sounds and words into one space.", no_args_is_help=False)
 
 
+app.command("bridge")(align_bridge)
 app.command("edits")(align_edits)
 app.command("fusion")(align_fusion)
 app.command("heads")(align_heads)
