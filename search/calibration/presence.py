@@ -130,7 +130,13 @@ def fit_presence(lives: Lives) -> Presence:
     odds = lives.features @ found
     best = np.sort(odds[there])
     usual = float(np.median(lives.known[there]))
-    return Presence(cosine, margin, known, float(best[int(LOST * len(best))]), usual)
+    return Presence(cosine, margin, known, float(best[_allowed(len(best))]), usual)
+
+
+def _allowed(questions: int) -> int:
+    """How many of the answerable questions may lie below the floor, a standard error on the safe side."""
+    most = LOST * questions
+    return int(max(most - most**0.5, 0))
 
 
 def told_apart(
