@@ -66,6 +66,8 @@ def _parsed(path: Path) -> Preset:
         free = all(bool(part["free"]) for part in held.setdefault("weights", []))
         if not isinstance(held["dim"], int) or not 0 < held["dim"] < 2**16:
             raise ValueError(f"dim is {held['dim']!r}")
+        if not isinstance(held.get("reranker", ""), str) or ":" in held.get("reranker", ""):  # no code, only a model
+            raise ValueError(f"reranker is {held['reranker']!r}")
         return Preset(str(held["name"]), held["dim"], towers, aligned, free, held)
     except (KeyError, TypeError, ValueError, AttributeError, HearseeError) as error:
         raise Damaged(f"{path} does not describe a space: {error!r}") from None
@@ -86,7 +88,7 @@ def preset_space(name: str, environ: Mapping[str, str] | None = None) -> Space:
         logger.warning(
             "%s in space %s can be compared with nothing else before heads are trained", ", ".join(alone), name
         )
-    return Space(preset.name, preset.dim, towers, heads)
+    return Space(preset.name, preset.dim, towers, heads, reranker=preset.about.get("reranker"))
 
 
 def find_heads(name: str, environ: Mapping[str, str]) -> dict[Modality, Head]:

@@ -18,6 +18,7 @@ from hearsee.core.item import Item
 from hearsee.core.media.kinds import Media, Picture
 from hearsee.core.media.limits import Limits
 from hearsee.core.modality import Modality
+from hearsee.core.presets import read_preset
 from hearsee.core.space import hash_space
 from hearsee.indexer.batch import Batch
 from hearsee.indexer.writer import Writer
@@ -134,6 +135,11 @@ def test_rerankers_are_found_by_name(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no reranker is named 'nobody'"):
         known.find("nobody")
     assert isinstance(known.find(str(tmp_path))[1], ImageTextReranker)
+    assert read_preset("clip-clap").about["reranker"] == "blip"
+    described = {**read_preset("clip-clap").about, "reranker": "os:abort"}
+    (tmp_path / "space.json").write_text(json.dumps(described))
+    with pytest.raises(Damaged, match="reranker is 'os:abort'"):
+        read_preset(str(tmp_path))
     assert known.find(str(tmp_path))[1] is known.find(str(tmp_path))[1]
     assert isinstance(Rerankers(replace(hash_space(), reranker=BRIGHT)).find(True)[1], Brightness)
 
