@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from hearsee.core.attention import attend
+from hearsee.core.attention import attend, lean_of
 from hearsee.core.errors import BadInput, Damaged, Refused
 from hearsee.core.fuser import Learned, packed, read_learned
 from hearsee.core.modality import Modality
 from hearsee.core.space import Space, hash_space
 from hearsee.core.vectors import Vectors, unit
-from hearsee.indexer.align.fusion import FusionRecipe, fused, learn_fusion
-from hearsee.indexer.align.mixes import Damage, Groups, Mix, asked, places, questions
+from hearsee.indexer.align.fusion import FusionRecipe, fused, learn_fusion, missed
+from hearsee.indexer.align.mixes import Damage, Groups, Mix, asked, batches, places, questions
+from hearsee.indexer.align.start import best_shares, first_trust
 
 IMAGE, AUDIO, TEXT = Modality.IMAGE, Modality.AUDIO, Modality.TEXT
 RECIPE = FusionRecipe(steps=250, look=125, batch=64)
@@ -57,6 +58,47 @@ def test_attention_learns_to_leave_out_the_wrong_part_of_three(learned: Learned,
     assert trust[bad].mean() < (0.8 if kind == "additive" else 0.95) * trust[~bad].mean()
     mean, attention = recall(test, parts.sum(axis=1), TEXT), recall(test, (trust[..., None] * parts).sum(axis=1), TEXT)
     assert attention > mean
+
+
+def test_attention_starts_as_the_best_fixed_weights() -> None:
+    """Sounds are noise here: every mix starts without them, and shares what is left."""
+    groups = world(300, 10)
+    groups.asked[AUDIO][:] = unit(np.random.default_rng(0).standard_normal((600, 16))).reshape(300, 2, 16)
+    rng = np.random.default_rng(0)
+    shares = best_shares(groups, (IMAGE, AUDIO, TEXT), TEXT, 80.0, rng)
+    assert shares[1] == 0
+    assert shares[[0, 2]] == pytest.approx([0.5, 0.5], abs=0.2)
+    lean, beside = first_trust(groups, 80.0, rng)
+    for mix in ((IMAGE, AUDIO), (IMAGE, AUDIO, TEXT), (AUDIO, TEXT, TEXT)):
+        grown = np.exp(lean_of({"lean": lean, "beside": beside}, mix, TEXT))
+        assert grown[mix.index(AUDIO)] < 0.15 * grown.sum()
+
+
+def test_what_is_missed_is_told_apart_from_the_nearest_only() -> None:
+    """Worked by hand: the right answer at cosine 0.8, one wrong one at 0.6, another far away."""
+    queries = torch.tensor([[1.0, 0.0]])
+    answers = torch.tensor([[0.8, 0.6], [0.6, 0.8], [-1.0, 0.0]])
+    own, labels = torch.tensor([0]), torch.tensor([4, 5, 6])
+    chance = 1 / (1 + np.exp(-10 * 0.2))
+    recipe = FusionRecipe(sharp=10.0, near=2)
+    for bend, loss in ((0.0, -np.log(chance)), (1.0, 1 - chance), (0.5, (1 - chance**0.5) / 0.5)):
+        found = missed(queries, answers, own, labels, replace(recipe, bend=bend))
+        assert found.item() == pytest.approx(loss, rel=1e-5)
+    # Another answer that shows the same is right, too.
+    assert missed(queries, answers, own, torch.tensor([4, 4, 6]), recipe).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_every_question_comes_as_often_and_tells_its_bad_parts() -> None:
+    groups = world(80, 11)
+    known = len(questions(groups))
+    made = list(batches(groups, 16, 2 * known, Damage(share=1, wrong=1, twice=0), np.random.default_rng(0)))
+    assert {(one.mix, one.wanted) for one in made[:known]} == set(questions(groups))
+    for one in made[:10]:
+        for at, (modality, copy) in enumerate(places(one.mix)):
+            own = groups.asked[modality][one.rows, copy]
+            good = ~one.bad[:, at]
+            np.testing.assert_array_equal(one.parts[good, at], own[good])
+        assert (one.bad.sum(axis=1) == 1).all()
 
 
 def test_numpy_answers_what_torch_learned(learned: Learned) -> None:
