@@ -32,6 +32,11 @@ def together() -> Iterator[int]:
         distributed.destroy_process_group()
 
 
+def first() -> bool:
+    """Whether this process speaks, and writes, for all of them."""
+    return not distributed.is_initialized() or distributed.get_rank() == 0
+
+
 def processes() -> int:
     return distributed.get_world_size() if distributed.is_initialized() else 1
 

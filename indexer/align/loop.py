@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from hearsee.indexer.align.cached_gradients import cached_backward
 from hearsee.indexer.align.checkpoint import Checkpoints, State, packed_optimizer, unpack_optimizer
-from hearsee.indexer.align.gathered import add_up, gathered, gathered_numbers, mine, processes
+from hearsee.indexer.align.gathered import add_up, first, gathered, gathered_numbers, mine, processes
 from hearsee.indexer.align.losses import Match, Temperature, contrastive
 
 
@@ -98,7 +98,7 @@ def fit(
         spent = time.monotonic() - started
         left = spent / (number + 1) * (plan.epochs - number - 1)
         run.note(Epoch(number + 1, plan.epochs, sum(losses) / max(1, len(losses)), score, spent, left))
-        if checkpoints is not None:
+        if checkpoints is not None and first():
             checkpoints.save(run.state())
         report(run.told[-1])
     return run.best.eval().to("cpu")

@@ -52,8 +52,8 @@ class _Rows:
         ordered = groups[order]
         starts, ends = np.searchsorted(ordered, known), np.searchsorted(ordered, known, side="right")
         table = np.ascontiguousarray(vectors[order])
-        seen: dict[bytes, int] = {}
-        same = np.array([seen.setdefault(row.tobytes(), at) for at, row in enumerate(table)], np.int64)
+        seen: dict[int, int] = {}  # by hash: the rows themselves would fill the memory again
+        same = np.array([seen.setdefault(hash(row.tobytes()), at) for at, row in enumerate(table)], np.int64)
         return cls(torch.from_numpy(table), starts, ends - starts, same if len(seen) < len(table) else None)
 
     def chosen(self, places: Ids, positives: int, rng: np.random.Generator) -> tuple[Ids, Ids]:

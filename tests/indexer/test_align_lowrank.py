@@ -59,7 +59,7 @@ def test_a_tower_learns_by_its_update_and_keeps_its_own_weights() -> None:
 
     def recall(now: nn.ModuleDict) -> float:
         rows, others = now["image"](fresh @ turn), nn.functional.normalize(now["text"](fresh), dim=1)
-        return (rows @ others.T).argmax(dim=1).eq(groups).float().mean().item()
+        return float((rows @ others.T).argmax(dim=1).eq(groups).float().mean())
 
     losses: list[float] = []
     with torch.no_grad():
