@@ -38,20 +38,27 @@ K = 10
 SEED = 3_000_000
 RESAMPLES = 1000
 Asked: TypeAlias = dict[str, Any]  # what is given to a search
-# What is switched on: each question is asked once with the first of its ways, then with each of the others.
+# What is switched on; every question is asked in each of the ways of its kind.
 PLAIN: Asked = {"lexical": False}
-WAYS: dict[str, Asked] = {
+WORDS: dict[str, Asked] = {
     "vectors": PLAIN,
     "+ exact names (as it comes)": {},
     "+ all words": {"lexical": True},
-    "+ second look": {"lexical": False, "rerank": True},
-    "+ exact names, second look": {"rerank": True},
 }
+LOOKED: dict[str, Asked] = WORDS | {"+ second look": PLAIN | {"rerank": True}}
 MERGED: dict[str, Asked] = {
     "one search (what won)": PLAIN,
     "one search (mean)": PLAIN | {"fusion": "mean"},
     "late (two lists merged)": PLAIN | {"fusion": "late"},
     "one search, second look": PLAIN | {"rerank": True},
+}
+KINDS: dict[str, dict[str, Asked]] = {
+    "captions": LOOKED,
+    "short captions": LOOKED,
+    "names": WORDS,
+    "names in a sentence": WORDS | {"+ exact names, second look": {"rerank": True}},
+    "numbers": WORDS,
+    "caption and sound": MERGED,
 }
 
 
@@ -76,15 +83,16 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     options.add_argument("--groups", type=int, default=200, help="of each seed")
     options.add_argument("--seeds", type=int, default=5)
+    options.add_argument("--questions", type=int, default=80, help="of each kind and seed")
     options.add_argument("--captioned", type=float, default=0.5, help="the share of pictures with captions")
     options.add_argument("--json", action="store_true")
     given = options.parse_args()
-    rows = list(figures(given.groups, given.seeds, given.captioned))
+    rows = list(figures(given.groups, given.seeds, given.questions, given.captioned))
     about = {"groups": given.groups, "seeds": given.seeds, "captioned": given.captioned}
     print(json.dumps({"metric": f"nDCG@{K}", **about, "rows": rows})) if given.json else show(rows, about)
 
 
-def figures(groups: int, seeds: int, captioned: float) -> Iterator[dict[str, Any]]:
+def figures(groups: int, seeds: int, limit: int, captioned: float) -> Iterator[dict[str, Any]]:
     """A row for each kind of question and each way to answer it, over all seeds together."""
     found: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
     for seed in range(seeds):
@@ -93,9 +101,8 @@ def figures(groups: int, seeds: int, captioned: float) -> Iterator[dict[str, Any
             with world.searcher:
                 world.searcher.search(text="a bell", rerank=True, wanted="image")  # loads what the first would wait for
                 for kind, questions in world.questions.items():
-                    ways = MERGED if questions[0].sound is not None else WAYS
-                    for question in questions:
-                        for way, switches in ways.items():
+                    for question in questions[:limit]:
+                        for way, switches in KINDS[kind].items():
                             found.setdefault((kind, way), []).append(answered(world.searcher, question, switches))
     for (kind, way), values in found.items():
         gains, firsts, spent = np.array(values).T
@@ -156,8 +163,7 @@ def asked(
     groups: Sequence[Group], ids: Sequence[int], numbers: Sequence[int], told: Sequence[bool], seed: int
 ) -> dict[str, list[Question]]:
     pictures, sounds = ids[::2], ids[1::2]
-    kinds = ("captions", "short captions", "names", "names in a sentence", "numbers", "caption and sound")
-    questions: dict[str, list[Question]] = {kind: [] for kind in kinds}
+    questions: dict[str, list[Question]] = {kind: [] for kind in KINDS}
     for at, group in enumerate(groups):
 
         def worths(attributes: Sequence[str], scene: Scene = group.scene) -> dict[int, float]:

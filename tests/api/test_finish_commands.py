@@ -58,6 +58,49 @@ def test_an_exact_name_is_found(library: Path, capsys: pytest.CaptureFixture[str
     assert form["hits"][0]["item"]["uri"].endswith("/invoice%207731.png")
 
 
+def test_exact_names_are_looked_for_unasked(
+    library: Path, capsys: pytest.CaptureFixture[str], client: TestClient
+) -> None:
+    args = ("search", "the owl of img_2041", "-k", "5", "--library", str(library))
+    assert asked(capsys, *args)["hits"][0]["item"]["uri"].endswith("/IMG_2041.png")
+    assert run(list(args)) == 0
+    assert "exact words: img 2041" in capsys.readouterr().out
+    off = client.post("/v1/search", json={"text": "the owl of img_2041", "lexical": False}).json()
+    assert not any(hit["words"] for hit in off["hits"])
+    assert client.post("/v1/search", json={"text": "img_2041"}).json()["hits"][0]["words"] == ["img 2041"]
+
+
+def test_lists_are_merged_when_asked(library: Path, capsys: pytest.CaptureFixture[str], client: TestClient) -> None:
+    args = ("search", "a", "--like", "1", "--want", "image", "--library", str(library))
+    late = asked(capsys, *args, "--fusion", "late")
+    assert "2 lists merged by reciprocal rank" in late["plan"]["words"]
+    same = client.post("/v1/search", json={"text": "a", "like": 1, "wanted": ["image"], "fusion": "late"}).json()
+    assert [hit["item"]["id"] for hit in same["hits"]] == [hit["item"]["id"] for hit in late["hits"]]
+    assert run([*args, "--fusion", "best"]) == 1
+    assert "fusion is 'best': use one of mean, fixed" in capsys.readouterr().err
+    assert client.post("/v1/search", json={"text": "a", "fusion": "dot"}).status_code == 400
+
+
+def test_a_second_look_is_asked_for_by_name(
+    library: Path, capsys: pytest.CaptureFixture[str], client: TestClient
+) -> None:
+    """The library's space needs no model and brings none; the toybox's reads any picture."""
+    args = ("search", "a bell", "--want", "image", "-k", "3", "--library", str(library))
+    assert run([*args, "--rerank"]) == 1
+    assert "space 'hash' brings no reranker: name one, such as toybox or blip" in capsys.readouterr().err
+    found = asked(capsys, *args, "--reranker", "toybox", "--rerank-first", "6")
+    assert "the first 6 looked at again by toybox: 6 read" in found["plan"]["words"]
+    matches = [hit["match"] for hit in found["hits"]]
+    assert matches == sorted(matches, reverse=True)
+    query = {"text": "a bell", "wanted": ["image"], "k": 3, "rerank": "toybox", "rerank_first": 6}
+    assert [hit["match"] for hit in client.post("/v1/search", json=query).json()["hits"]] == matches
+    form = {"text": (None, "a bell"), "wanted": (None, "image"), "rerank": (None, '"toybox"'), "k": (None, "3")}
+    assert client.post("/v1/search", files=form).json()["hits"][0]["match"] is not None
+    for name in (str(library), "owner/model", "nobody"):
+        refused = client.post("/v1/search", json={"text": "a", "rerank": name})
+        assert (refused.status_code, "over HTTP it is true, or one of" in refused.text) == (400, True)
+
+
 def test_copies_are_folded(library: Path, capsys: pytest.CaptureFixture[str], client: TestClient) -> None:
     args = ("--want", "image", "-k", "50", "--library", str(library))
     every = asked(capsys, "search", "a", *args)

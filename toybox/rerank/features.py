@@ -20,10 +20,12 @@ from hearsee.toybox.towers.encoders import WEIGHTS
 from hearsee.toybox.towers.weights_file import load_tower
 
 SIZE = 100  # rows that go through a tower at once
+EVERY = 2  # of a picture's points, in either direction
 _ONE_AT_A_TIME = Lock()  # hooks hear whoever passes
 
 Heard: TypeAlias = tuple[Tensor, Tensor, Tensor]  # (n, words, 96), where none is (n, words), the tower's rows (n, 128)
-Seen: TypeAlias = tuple[Tensor, Tensor, Tensor]  # (m, 144, 96), (m, 36, 160), the tower's rows (m, 128)
+# (m, 144, 96), (m, 36, 160), the tower's rows (m, 128), and points of the picture (m, 48, 48, 3) uint8
+Seen: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Senses:
         """Prepared pictures: (m, 96, 96, 3)."""
         blocks: Any = self.pictures.grid.blocks  # type: ignore[union-attr]
         fine, coarse, rows = _through(self.pictures, list(blocks), pictures)
-        return fine.flatten(2).transpose(1, 2), coarse.flatten(2).transpose(1, 2), rows
+        dots = torch.from_numpy(np.ascontiguousarray(pictures[:, ::EVERY, ::EVERY]))
+        return fine.flatten(2).transpose(1, 2), coarse.flatten(2).transpose(1, 2), rows, dots
 
 
 def fingerprint_of(paths: Sequence[Path]) -> str:

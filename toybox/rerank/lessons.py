@@ -50,8 +50,8 @@ class Album:
         return len(self.scenes)
 
     def rows(self, chosen: NDArray[np.int64]) -> Seen:
-        fine, coarse, whole = self.seen
-        return fine[chosen].float(), coarse[chosen].float(), whole[chosen]
+        fine, coarse, whole, dots = self.seen
+        return fine[chosen].float(), coarse[chosen].float(), whole[chosen], dots[chosen]
 
 
 def make_album(senses: Senses, seed: int, split: str, groups: int) -> Album:
@@ -63,10 +63,10 @@ def make_album(senses: Senses, seed: int, split: str, groups: int) -> Album:
             prepare.picture(Picture(np.asarray(picture(scenes[index], stream(seed, split, index, "picture")))))[0].data
             for index in range(start, min(start + PART, groups))
         ]
-        fine, coarse, whole = senses.see(np.stack(drawn))
-        made.append((fine.half(), coarse.half(), whole))
-    fine, coarse, whole = (torch.cat(parts) for parts in zip(*made, strict=True))
-    return Album(scenes, np.array(attributes, np.int64), (fine, coarse, whole))
+        fine, coarse, whole, dots = senses.see(np.stack(drawn))
+        made.append((fine.half(), coarse.half(), whole, dots))
+    fine, coarse, whole, dots = (torch.cat(parts) for parts in zip(*made, strict=True))
+    return Album(scenes, np.array(attributes, np.int64), (fine, coarse, whole, dots))
 
 
 def full_captions(senses: Senses, scenes: Sequence[Scene], rng: np.random.Generator, *, clumsy: bool) -> Captions:

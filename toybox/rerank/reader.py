@@ -16,6 +16,7 @@ WORD_WIDTH, FINE, COARSE = 96, 96, 160  # channels of what the towers give
 CELLS, STEP = 12, 2  # fine cells a side; a coarse cell covers two by two of them
 WIDTH = 48
 CELL_WIDTH = 96
+DOTS, HUES = 4, 24  # points of the picture a side of a fine cell, and what is learned about each point's colour
 
 
 class Each(nn.Module):
@@ -42,9 +43,11 @@ class Reader(nn.Module):
         self.said = nn.Sequential(Each(2 * WORD_WIDTH, WIDTH), nn.GELU(), Each(WIDTH, WIDTH))
         self.fine = nn.Sequential(nn.LayerNorm(FINE), nn.Linear(FINE, CELL_WIDTH))
         self.coarse = nn.Sequential(nn.LayerNorm(COARSE), nn.Linear(COARSE, CELL_WIDTH))
+        # The towers remember little of colours: the points themselves are counted by what colour they are.
+        self.paint = nn.Sequential(nn.Conv2d(3, HUES, 1), nn.GELU(), nn.Conv2d(HUES, HUES, 1), nn.GELU())
         self.places = nn.Parameter(torch.zeros(ASPECTS, CELLS * CELLS))
-        self.look = nn.Linear(CELL_WIDTH, ASPECTS, bias=False)  # which cells show which attribute
-        self.seen = nn.Sequential(Each(CELL_WIDTH + DIM, WIDTH), nn.GELU(), Each(WIDTH, WIDTH))
+        self.look = nn.Linear(CELL_WIDTH + HUES, ASPECTS, bias=False)  # which cells show which attribute
+        self.seen = nn.Sequential(Each(CELL_WIDTH + HUES + DIM, WIDTH), nn.GELU(), Each(WIDTH, WIDTH))
         self.judge = nn.Sequential(Each(3 * WIDTH + 1, WIDTH), nn.GELU(), Each(WIDTH, 1))
         # Only training asks these: by naming what is said and seen, the two sides learn to speak of the same.
         self.name_said = nn.ModuleList(nn.Linear(WIDTH, 1 + values) for values in VALUES)  # 0: not said
@@ -57,11 +60,12 @@ class Reader(nn.Module):
         rows: Tensor = self.said(torch.cat([read, tokens[:, :1].expand_as(read)], dim=2))
         return rows
 
-    def see(self, fine: Tensor, coarse: Tensor, whole: Tensor) -> Tensor:
-        """What is seen of each: (m, 144, 96), (m, 36, 160), the tower's row (m, 128) -> (m, 6, width)."""
+    def see(self, fine: Tensor, coarse: Tensor, whole: Tensor, dots: Tensor) -> Tensor:
+        """What is seen of each: (m, 144, 96), (m, 36, 160), (m, 128), (m, 48, 48, 3) uint8 -> (m, 6, width)."""
         wide = self.coarse(coarse).transpose(1, 2).unflatten(2, (CELLS // STEP, CELLS // STEP))
         wide = functional.interpolate(wide, scale_factor=STEP).flatten(2).transpose(1, 2)
-        cells = functional.gelu(self.fine(fine) + wide)  # (m, 144, 96)
+        hues = functional.avg_pool2d(self.paint(dots.permute(0, 3, 1, 2).float() / 64 - 2), DOTS)  # (m, 24, 12, 12)
+        cells = torch.cat([functional.gelu(self.fine(fine) + wide), hues.flatten(2).transpose(1, 2)], dim=2)
         share = (self.look(cells).transpose(1, 2) + self.places).softmax(dim=2)  # (m, 6, 144)
         whole = whole[:, None].expand(-1, ASPECTS, -1)
         rows: Tensor = self.seen(torch.cat([share @ cells, whole], dim=2))
@@ -75,10 +79,11 @@ class Reader(nn.Module):
 
 
 def fit(odds: Tensor) -> Tensor:
-    """(..., 6) log odds -> (...): how many attributes may be expected to fit where the thing does, and whether all do.
+    """(..., 6) log odds -> (...), 0 to 18: how many attributes may be expected to fit, and how surely all of them do.
 
-    The first alone would trade a wrong colour for a surer count; the second alone says nothing of those that miss one.
+    The first alone would trade a wrong colour for a surer count; the second alone says little of those that miss one.
+    Their shares were chosen on validation.
     """
     chances = odds.sigmoid()
-    rows: Tensor = chances[..., THING] * chances.sum(dim=-1) + ASPECTS * chances.prod(dim=-1)
+    rows: Tensor = chances[..., THING] * chances.sum(dim=-1) + 2 * ASPECTS * chances.prod(dim=-1) ** (1 / 3)
     return rows

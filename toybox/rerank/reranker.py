@@ -37,7 +37,7 @@ class ToyboxReranker:
     modality: Modality = Modality.IMAGE
 
     def matches(self, words: str, things: Sequence[Media]) -> list[float]:
-        """For each picture how many of six attributes fit, and as many again where all do: 0 to 12."""
+        """For each picture 0 to 18; see `reader.fit`."""
         if not things:
             return []
         import torch
@@ -50,9 +50,9 @@ class ToyboxReranker:
         passage = prepare.words(Words(words))[0].data  # of a long text its first words
         with torch.inference_mode():
             tokens, nothing, asked = senses.hear(passage[None] if len(passage) else _silence())
-            fine, coarse, shown = senses.see(pictures)
-            said, seen = reader.hear(tokens, nothing), reader.see(fine, coarse, shown)
-            found: list[float] = fit(reader(said.expand_as(seen), seen, shown @ asked[0])).tolist()
+            views = senses.see(pictures)
+            said, seen = reader.hear(tokens, nothing), reader.see(*views)
+            found: list[float] = fit(reader(said.expand_as(seen), seen, views[2] @ asked[0])).tolist()
         return found
 
     @cached_property

@@ -133,9 +133,9 @@ def _losses(
     mine = np.arange(len(pictures))[:, None] // family * family + np.arange(family)
     pairs = np.concatenate([mine, rng.integers(0, len(pictures), (len(pictures), recipe.strangers))], axis=1)
     tokens, nothing, whole = captions.rows(texts)
-    fine, coarse, rows = album.rows(pictures)
-    said, seen = reader.hear(tokens, nothing), reader.see(fine, coarse, rows)
-    cosines = (whole @ rows.T).gather(1, torch.from_numpy(pairs))
+    views = album.rows(pictures)
+    said, seen = reader.hear(tokens, nothing), reader.see(*views)
+    cosines = (whole @ views[2].T).gather(1, torch.from_numpy(pairs))
     odds = reader(said[:, None].expand(-1, pairs.shape[1], -1, -1), seen[torch.from_numpy(pairs)], cosines)
     values, told = album.attributes[pictures], captions.said[texts]
     right = torch.from_numpy(fits(told, values, values[pairs])).float()
