@@ -83,7 +83,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     options.add_argument("--groups", type=int, default=200, help="of each seed")
     options.add_argument("--seeds", type=int, default=5)
-    options.add_argument("--questions", type=int, default=80, help="of each kind and seed")
+    options.add_argument("--questions", type=int, default=200, help="of each kind and seed")
     options.add_argument("--captioned", type=float, default=0.5, help="the share of pictures with captions")
     options.add_argument("--json", action="store_true")
     given = options.parse_args()
