@@ -11,6 +11,7 @@ from hearsee.api.options import JsonOption
 from hearsee.api.terminal import console, print_json, table, visible
 
 if TYPE_CHECKING:
+    from hearsee.core.space import Space
     from hearsee.core.vectors import Vectors
 
 
@@ -36,7 +37,10 @@ def align_bridge(
     library: Annotated[
         Path | None,
         typer.Option(
-            "--library", "-l", metavar="DIR", help="Takes the middle and the noise of sounds from its sounds."
+            "--library",
+            "-l",
+            metavar="DIR",
+            help="Its sounds and pictures, unpaired, tell where sounds and pictures lie.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Decides the draws.")] = 0,
@@ -66,10 +70,10 @@ def align_bridge(
     from hearsee.indexer.align.bridge import BridgeRecipe, build_bridge
 
     err = console(stderr=True)
-    sounds = _sounds(library, one)
+    sounds, pictures = _unpaired(library, spaces)
     read, told = (read_texts(space, texts, _counter(space.name, len(texts))) for space in spaces)
     recipe = BridgeRecipe(seed=seed) if epochs is None else BridgeRecipe(seed=seed, epochs=epochs)
-    head, report = build_bridge(read, told, sounds, recipe, lambda line: err.print(visible(line)))
+    head, report = build_bridge(read, told, sounds, pictures, recipe, lambda line: err.print(visible(line)))
     about: dict[str, Any] = {"bridge": plain(report), "from": presets[0].name, "into": presets[1].name}
     contract = spaces[0].tower(Modality.AUDIO).contract.fingerprint
     write_space(out, presets, spaces, Heads({Modality.AUDIO: head}, presets[1].dim, {Modality.AUDIO: contract}, about))
@@ -85,16 +89,15 @@ def align_bridge(
     console().print(visible(f"space in {out}: use it with --space {out}; {told_of}"))
 
 
-def _sounds(library: Path | None, space: str) -> Vectors | None:
-    """Those of a library, unpaired, where one is named."""
+def _unpaired(library: Path | None, spaces: tuple[Space, Space]) -> tuple[Vectors | None, Vectors | None]:
+    """Sounds and pictures of a library, where one is named."""
     if library is None:
-        return None
-    from hearsee.core.presets import preset_space
-    from hearsee.indexer.align.bridged import library_sounds
+        return None, None
+    from hearsee.indexer.align.bridged import library_media
     from hearsee.indexer.library import Library
 
     with Library.open(library) as opened:
-        return library_sounds(opened, preset_space(space))
+        return library_media(opened, spaces)
 
 
 def _counter(name: str, count: int) -> Any:

@@ -88,7 +88,9 @@ def preset_space(name: str, environ: Mapping[str, str] | None = None) -> Space:
         logger.warning(
             "%s in space %s can be compared with nothing else before heads are trained", ", ".join(alone), name
         )
-    return Space(preset.name, preset.dim, towers, heads, reranker=preset.about.get("reranker"))
+    # A library keeps this name and looks the space up by it again, from wherever it is opened.
+    found_by = preset.name if name in preset_names() else str(Path(name).expanduser().resolve())
+    return Space(found_by, preset.dim, towers, heads, reranker=preset.about.get("reranker"))
 
 
 def find_heads(name: str, environ: Mapping[str, str]) -> dict[Modality, Head]:

@@ -3,13 +3,14 @@
 Both spaces read the same captions; the head learns to turn what the one made of a caption into what the other made of
 it. Then it carries the first space's sounds, which lie near its texts but not among them. Three things close that gap:
 each kind's middle is taken away, noise hides what only exact texts would tell, and sounds of a library, where there
-are any, say where the middle of sounds is and which noise is theirs.
+are any, say where the middle of sounds is and which noise is theirs. Pictures of a library, where there are any, do the
+same on the other side: captions moved to where pictures lie, and blurred as they are, are met beside the captions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from hearsee.indexer.align.loop import Batch, Epoch, Plan, fit
 from hearsee.indexer.align.objective import GroupLoss
 
 FEWEST = 100  # captions: with fewer, nothing that is learned can be judged
-CARRIED, READ = "audio", "text"  # what the head carries, and what it is to meet
+CARRIED, READ, SEEN = "audio", "text", "image"  # what the head carries, and what it is to meet
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class BridgeReport:
     captions: int
     held: int
     sounds: int  # of a library, unpaired
+    pictures: int  # the same
     closed_form: float  # recall@10 of the held captions, carried, among the other space's vectors of them
     learned: float
     recipe: dict[str, Any]
@@ -59,26 +61,29 @@ def build_bridge(
     read: Vectors,
     told: Vectors,
     heard: Vectors | None = None,
+    seen: Vectors | None = None,
     recipe: BridgeRecipe | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> tuple[Head, BridgeReport]:
-    """The head from the space of `read` into that of `told`, row i of both being caption i; `heard` are any sounds.
+    """The head from the space of `read` into that of `told`, row i of both being caption i.
 
+    `heard` are any sounds in the first space, `seen` any pictures in the second; neither is paired with anything.
     Without sounds the middle of texts stands in for theirs, and nothing is known of their noise.
     """
     recipe = recipe or BridgeRecipe()
-    _check(read, told, heard, recipe)
+    _check(read, told, heard, seen, recipe)
     read, told = unit(read, "captions of the one space"), unit(told, "captions of the other space")
     sounds = None if heard is None or not len(heard) else unit(heard, "sounds")
+    pictures = None if seen is None or not len(seen) else unit(seen, "pictures")
     order = np.random.default_rng([recipe.seed, 79]).permutation(len(read))
     cut = max(1, round(recipe.held * len(order)))
     held, train = order[:cut], order[cut:]
     start = closed_form(read[train], told[train], sounds, recipe)
-    module = learned(start, read, told, sounds, (train, held), recipe, say) if recipe.epochs else start
+    module = learned(start, (read, told), (sounds, pictures), (train, held), recipe, say) if recipe.epochs else start
     scores = [_recall(one, read[held], told[held]) for one in (start, module)]
     head = for_sounds(module, sounds, recipe)
-    count = 0 if sounds is None else len(sounds)
-    return head, BridgeReport(len(train), len(held), count, scores[0], scores[1], asdict(recipe))
+    counts = [0 if rows is None else len(rows) for rows in (sounds, pictures)]
+    return head, BridgeReport(len(train), len(held), counts[0], counts[1], scores[0], scores[1], asdict(recipe))
 
 
 def closed_form(read: Vectors, told: Vectors, sounds: Vectors | None, recipe: BridgeRecipe) -> TrainedHead:
@@ -111,18 +116,19 @@ def excess(read: Any, sounds: Vectors) -> Any:
 
 def learned(
     start: TrainedHead,
-    read: Vectors,
-    told: Vectors,
-    sounds: Vectors | None,
+    captions: tuple[Vectors, Vectors],
+    library: tuple[Vectors | None, Vectors | None],
     parts: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]],
     recipe: BridgeRecipe,
     say: Callable[[str], None],
 ) -> TrainedHead:
     """The closed form made better by the contrastive loss: a caption carried must find its own among all others."""
-    train, held = parts
+    (read, told), (sounds, pictures), (train, held) = captions, library, parts
     torch.manual_seed(recipe.seed)
     rows, goals = torch.from_numpy(read[train]), torch.from_numpy(told[train])
     noise = Noise.of(read[train], sounds, recipe)
+    blur = None if pictures is None else Noise.of(told[train], pictures, replace(recipe, noise=0.0))
+    move = None if pictures is None else _tensor(pictures.mean(axis=0) - told[train].mean(axis=0))
     size = min(recipe.batch, len(train))
     steps = len(train) // size
 
@@ -133,7 +139,9 @@ def learned(
             at = order[step * size : (step + 1) * size]
             numbers = torch.arange(len(at))
             inputs = {CARRIED: noise.on(rows[at], generator), READ: goals[at]}
-            yield Batch(inputs, groups={CARRIED: numbers, READ: numbers})
+            if blur is not None and move is not None:
+                inputs[SEEN] = blur.on(goals[at] + move, generator)
+            yield Batch(inputs, groups=dict.fromkeys(inputs, numbers))
 
     def validate(average: nn.ModuleDict) -> float:
         return _recall(average[CARRIED], read[held], told[held])
@@ -143,7 +151,7 @@ def learned(
 
     # No early stop: held-out captions carry no sounds' noise, so they would choose the head that trusts texts most.
     plan = Plan(recipe.epochs, steps, rate=recipe.rate, average=0.99, side_by_side=False)
-    towers = nn.ModuleDict({CARRIED: _twin(start), READ: nn.Identity()})
+    towers = nn.ModuleDict({CARRIED: _twin(start), READ: nn.Identity(), SEEN: nn.Identity()})
     last = _Last()
     fit(towers, batches, plan, last.of(validate), watch, GroupLoss())
     found = last.towers[CARRIED]
@@ -213,13 +221,14 @@ def _tensor(rows: np.ndarray[Any, Any]) -> Tensor:
     return torch.from_numpy(np.asarray(rows, np.float32).copy())
 
 
-def _check(read: Vectors, told: Vectors, heard: Vectors | None, recipe: BridgeRecipe) -> None:
+def _check(read: Vectors, told: Vectors, heard: Vectors | None, seen: Vectors | None, recipe: BridgeRecipe) -> None:
     if len(read) != len(told):
         raise BadInput(f"{len(read):,} captions of one space and {len(told):,} of the other: read the same in both")
     if len(read) < FEWEST:
         raise BadInput(f"{len(read)} captions: a bridge needs {FEWEST} at least, and thousands to be any good")
-    if heard is not None and len(heard) and heard.shape[1] != read.shape[1]:
-        raise BadInput(f"sounds of {heard.shape[1]} numbers and captions of {read.shape[1]}: they are of two spaces")
+    for what, rows, mine in (("sounds", heard, read), ("pictures", seen, told)):
+        if rows is not None and len(rows) and rows.shape[1] != mine.shape[1]:
+            raise BadInput(f"{what} of {rows.shape[1]} numbers and captions of {mine.shape[1]}: they are of two spaces")
     for name, least in {"seed": 0, "epochs": 0, "batch": 2}.items():
         if getattr(recipe, name) < least:
             raise BadInput(f"{name} is {getattr(recipe, name)}: it must be {least} at least")

@@ -22,7 +22,8 @@ from hearsee.indexer.library import Library
 from hearsee.indexer.segments import read_segment
 
 BLOCK = 256  # captions read at once
-MOST_SOUNDS = 50_000
+MOST = 50_000  # vectors of a library: more change no middle
+FEWEST = 20  # fewer have none
 
 
 def read_texts(space: Space, captions: Sequence[str], say: Callable[[int], None] = lambda _: None) -> Vectors:
@@ -37,22 +38,30 @@ def read_texts(space: Space, captions: Sequence[str], say: Callable[[int], None]
     return np.concatenate(blocks)
 
 
-def library_sounds(library: Library, space: Space) -> Vectors:
-    """Vectors of a library's sounds as the space's own tower made them; no media are read."""
-    mine = space.tower(Modality.AUDIO).contract
-    theirs = library.catalog.towers().get(Modality.AUDIO)
-    if theirs is None or theirs.fingerprint != mine.fingerprint:
-        why = "it holds no sounds" if theirs is None else theirs.difference(mine)
-        raise BadInput(f"library {library.folder}: its sounds are not those of space {space.name!r} ({why})")
+def library_vectors(library: Library, space: Space, modality: Modality) -> Vectors | None:
+    """Vectors of a library's media where the space's own tower made them; no media are read."""
+    theirs = library.catalog.towers().get(modality)
+    if theirs is None or theirs.fingerprint != space.tower(modality).contract.fingerprint:
+        return None
     rows = [
         read_segment(library.folder, segment)
         for segment in library.catalog.view().segments
-        if segment.modality == Modality.AUDIO
+        if segment.modality == modality
     ]
-    if not rows:
-        raise BadInput(f"library {library.folder} holds no sounds: leave --library out, or index some")
-    table = np.concatenate(rows)[:MOST_SOUNDS].astype(np.float32)
-    return space.project(Modality.AUDIO, table)
+    return space.project(modality, np.concatenate(rows)[:MOST].astype(np.float32)) if rows else None
+
+
+def library_media(library: Library, spaces: tuple[Space, Space]) -> tuple[Vectors, Vectors | None]:
+    """The library's sounds in the first space, and its pictures in the second where it has any that are of it."""
+    sounds = library_vectors(library, spaces[0], Modality.AUDIO)
+    if sounds is None or len(sounds) < FEWEST:
+        held = 0 if sounds is None else len(sounds)
+        raise BadInput(
+            f"library {library.folder} holds {held} points of sounds that the tower of space {spaces[0].name!r} made: "
+            f"a middle needs {FEWEST}; leave --library out, or index sounds with that tower"
+        )
+    pictures = library_vectors(library, spaces[1], Modality.IMAGE) if Modality.IMAGE in spaces[1].towers else None
+    return sounds, pictures if pictures is not None and len(pictures) >= FEWEST else None
 
 
 def check_spaces(one: Preset, other: Preset) -> None:

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from hearsee.api.main import run
 from hearsee.core.head import read_heads
+from hearsee.core.media.kinds import Sound
+from hearsee.core.media.prepare import find_preparation
 from hearsee.core.modality import Modality
 from hearsee.core.space import load_space
 from hearsee.core.vectors import unit
@@ -58,7 +61,7 @@ def test_our_captions_make_a_space_of_two(
     assert told["bridge"]["captions"] + told["bridge"]["held"] == 10_000
     assert told["bridge"]["learned"] > 0.8
     space = load_space(str(out))
-    assert space.name == "eyes-ears"
+    assert json.loads((out / "space.json").read_text())["name"] == "eyes-ears"
     assert set(space.towers) == set(Modality)
     # What the one space made of a scene, carried as a sound, lies by what the other reads in it.
     scenes = captions(300)
@@ -98,3 +101,34 @@ def test_captions_of_a_file_make_a_bridge_and_bad_ones_a_line(
         200,
         160,
     )
+
+
+def test_a_library_tells_where_sounds_lie(
+    tmp_path: Path, spaces: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Sounds of the space that the bridge leads from, indexed in it; of any other they are refused."""
+    towers = {"text": {"tower": "bag", "options": {"salt": "ears", "dim": 16}}, "audio": {"tower": "hash"}}
+    ears, shelf, own = tmp_path / "hash-ears", tmp_path / "shelf", tmp_path / "own.txt"
+    ears.mkdir()
+    (ears / "space.json").write_text(json.dumps({"name": "ears", "dim": 16, "towers": towers, "aligned": [*towers]}))
+    shelf.mkdir()
+    noise = np.random.default_rng(0).standard_normal(30 * 8000).astype(np.float32) * 0.1
+    soundfile.write(shelf / "long.wav", noise, 8000)
+    own.write_text("\n".join(captions(400)))
+    library = str(tmp_path / "library")
+    assert run(["index", str(shelf), "--library", library, "--space", str(ears)]) == 0
+    base = ["align", "bridge", "--captions", str(own), "--into", spaces[1], "--library", library, "--epochs", "1"]
+    capsys.readouterr()
+    assert run([*base, "--from", str(ears), "--out", str(tmp_path / "out"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["bridge"]
+    assert (told["sounds"], told["pictures"]) == (30, 0)
+    centre = load_space(str(tmp_path / "out")).head(Modality.AUDIO).more["centre"]
+    windows = load_space(str(ears)).tower(Modality.AUDIO)
+    heard = windows.encode(
+        find_preparation(windows.preparation)(
+            Sound(soundfile.read(shelf / "long.wav", dtype="float32", always_2d=True)[0], 8000)
+        )
+    )
+    np.testing.assert_allclose(centre, heard.mean(axis=0), atol=2e-3)  # float16 in the library
+    assert run([*base, "--from", spaces[0], "--out", str(tmp_path / "not")]) == 1
+    assert "holds 0 points of sounds that the tower of space" in " ".join(capsys.readouterr().err.split())

@@ -158,7 +158,8 @@ def test_a_space_in_a_folder_of_ones_own(tmp_path: Path) -> None:
     held = {"name": "mine", "dim": 4, "towers": towers, "aligned": [], "weights": []}
     (tmp_path / "space.json").write_text(json.dumps(held))
     space = load_space(str(tmp_path))
-    assert space.name == "mine"
+    assert space.name == str(tmp_path.resolve())  # what a library keeps, to find the space again
+    assert load_space(space.name).fingerprint == space.fingerprint
     assert vectors(space, Modality.TEXT, Words("rain")).shape == (1, 4)
 
 
