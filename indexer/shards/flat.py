@@ -9,33 +9,20 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from hearsee.core.errors import BadInput
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found
+from hearsee.indexer.shards.scoring import Memory, Selector, best, checked, nothing
 
 FEW = 0.1  # below this share of rows, gathering the allowed ones is cheaper than passing over the others
 MANY = 8  # from so many queries on, one gathering of the allowed rows pays for a product of matrices
 PRODUCT_ELEMENTS = 1 << 24  # gathered rows and scores held at once where all are kept: 64 MiB
 
 
-class _Memory:
-    """An index's rows as numpy sees them; whoever holds such an array keeps the index alive."""
-
-    def __init__(self, index: faiss.IndexFlatIP, shape: tuple[int, int]) -> None:
-        self.index = index
-        self.__array_interface__ = {
-            "version": 3,
-            "typestr": "<f4",
-            "shape": shape,
-            "data": (int(index.get_xb()), False),
-        }
-
-
 class FlatShard:
     """Exact search over unit rows. Scores are cosines: higher is nearer, best first."""
 
     def __init__(self, index: faiss.IndexFlatIP, matrix: Vectors) -> None:
-        self._index = index
+        self.index = index  # what other kinds refine with; nobody adds to it
         self._matrix = matrix  # (rows, dim), a view of the index's own memory
 
     @classmethod
@@ -46,7 +33,7 @@ class FlatShard:
         index.ntotal = rows
         matrix: Vectors = np.empty((0, dim), np.float32)
         if rows:
-            matrix = np.asarray(_Memory(index, (rows, dim)))
+            matrix = np.asarray(Memory(index, int(index.get_xb()), "<f4", (rows, dim)))
         fill(matrix)
         matrix.flags.writeable = False
         return cls(index, matrix)
@@ -64,18 +51,22 @@ class FlatShard:
 
     @property
     def dim(self) -> int:
-        return int(self._index.d)
+        return int(self.index.d)
+
+    @property
+    def bytes(self) -> int:
+        return int(self._matrix.nbytes)
 
     def take(self, rows: NDArray[np.int64]) -> Vectors:
         return self._matrix[rows]
 
     def nearest(self, points: Vectors, k: int, allowed: Bitmap | None = None) -> Found:
         """The best k of the allowed rows, or all of them where there are fewer."""
-        points = self._checked(points)
+        points = checked(points, self.dim)
         count = len(self) if allowed is None else int(np.count_nonzero(allowed))
         k = min(k, count)
         if k <= 0 or not len(points):
-            return Found(np.empty((len(points), 0), np.float32), np.empty((len(points), 0), np.int64))
+            return nothing(len(points))
         few = allowed is not None and count < FEW * len(self)
         # A product of matrices uses every core and the cache better than FAISS's scan, while its scores fit in memory.
         if allowed is None:
@@ -85,37 +76,16 @@ class FlatShard:
         if 4 * k >= count or few or product:
             return self._score_all(points, k, allowed)
         if allowed is None:
-            return Found(*self._index.search(points, k))
-        # The bits must outlive the search: the selector points at them.
-        bits = np.packbits(allowed, bitorder="little")
-        selector = faiss.IDSelectorBitmap(len(self), faiss.swig_ptr(bits))
-        params = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
-        return Found(*self._index.search(points, k, params=params))
+            return Found(*self.index.search(points, k))
+        selector = Selector(allowed)
+        params = faiss.SearchParameters(sel=selector.faiss)  # type: ignore[call-arg]
+        return Found(*self.index.search(points, k, params=params))
 
     def _score_all(self, points: Vectors, k: int, allowed: Bitmap | None) -> Found:
         rows = None if allowed is None else np.flatnonzero(allowed)
         matrix = self._matrix if rows is None else self._matrix[rows]
         step = max(1, PRODUCT_ELEMENTS // len(matrix))
-        blocks = [_best(points[i : i + step] @ matrix.T, k) for i in range(0, len(points), step)]
+        blocks = [best(points[i : i + step] @ matrix.T, k) for i in range(0, len(points), step)]
         scores = np.concatenate([scores for scores, _ in blocks])
         found = np.concatenate([columns for _, columns in blocks])
         return Found(scores, found if rows is None else rows[found])
-
-    def _checked(self, points: Vectors) -> Vectors:
-        points = np.ascontiguousarray(points, np.float32)
-        if points.ndim != 2 or points.shape[1] != self.dim:
-            raise BadInput(f"queries have shape {points.shape}: this library takes (queries, {self.dim})")
-        if not np.isfinite(points).all():
-            raise BadInput("a query holds a number that is infinite or not a number: nothing is near it")
-        return points
-
-
-def _best(scores: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The k highest of each row, in order."""  # (queries, rows) -> (queries, k) twice
-    if k < scores.shape[1]:
-        columns = np.argpartition(scores, scores.shape[1] - k, axis=1)[:, -k:]
-    else:
-        columns = np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
-    chosen = np.take_along_axis(scores, columns, axis=1)
-    order = np.argsort(-chosen, axis=1, kind="stable")
-    return np.take_along_axis(chosen, order, axis=1), np.take_along_axis(columns, order, axis=1)

@@ -14,9 +14,36 @@ from hearsee.core.errors import BadInput
 from hearsee.core.vectors import Vectors, unit
 from hearsee.indexer.gallery import Gallery, Near, Source
 from hearsee.indexer.shards import Shard
+from hearsee.indexer.shards.bits import BitShard
+from hearsee.indexer.shards.choice import parts_for
 from hearsee.indexer.shards.flat import FlatShard
+from hearsee.indexer.shards.graph import GraphShard
+from hearsee.indexer.shards.half import HalfShard
+from hearsee.indexer.shards.lists import ListShard
+from hearsee.indexer.shards.proposing import Effort
 
-KINDS: list[Callable[[Vectors], Shard]] = [FlatShard.of]
+LISTS = 16
+WHOLE = Effort(LISTS, 400)  # with every list probed and as many refined, nothing is missed among so few rows
+
+
+def lists(rows: Vectors) -> Shard:
+    return ListShard.built(HalfShard.of(rows), LISTS, parts_for(rows.shape[1])).with_effort(WHOLE)
+
+
+def lists_of_floats(rows: Vectors) -> Shard:
+    return ListShard.built(FlatShard.of(rows), LISTS, parts_for(rows.shape[1])).with_effort(WHOLE)
+
+
+def bits(rows: Vectors) -> Shard:
+    return BitShard.built(HalfShard.of(rows), LISTS).with_effort(WHOLE)
+
+
+def graph(rows: Vectors) -> Shard:
+    return GraphShard.built(HalfShard.of(rows)).with_effort(Effort(400))
+
+
+KINDS: list[Callable[[Vectors], Shard]] = [FlatShard.of, HalfShard.of, lists, lists_of_floats, bits, graph]
+HALF = 1e-3  # how far a cosine of 8 float16 numbers may lie from the true one
 
 
 def directions(rows: int, dim: int = 8, seed: int = 0) -> Vectors:
@@ -29,7 +56,7 @@ class TestEveryShard:
         rows = directions(50)
         found = make(rows).nearest(rows, k=1)
         assert found.rows[:, 0].tolist() == list(range(50))
-        assert found.scores[:, 0] == pytest.approx(np.ones(50), abs=1e-5)
+        assert found.scores[:, 0] == pytest.approx(np.ones(50), abs=HALF)
 
     def test_asking_for_more_than_there_is_leaks_no_padding(self, make: Callable[[Vectors], Shard]) -> None:
         found = make(directions(3)).nearest(directions(2, seed=1), k=10)
@@ -49,8 +76,58 @@ class TestEveryShard:
         assert found.rows.shape == found.scores.shape == (asked, count)
         truth = np.where(allowed, queries @ rows.T, -np.inf)
         best = -np.sort(-truth, axis=1)[:, :count]
-        assert found.scores == pytest.approx(best, abs=1e-5)
-        assert np.take_along_axis(truth, found.rows, axis=1) == pytest.approx(best, abs=1e-5)
+        assert found.scores == pytest.approx(best, abs=HALF)
+        assert np.take_along_axis(truth, found.rows, axis=1) == pytest.approx(best, abs=HALF)
+
+    @pytest.mark.parametrize("share", [0.45, 0.9])
+    def test_a_filter_that_lets_thousands_through_lets_no_other_through(
+        self, make: Callable[[Vectors], Shard], share: float
+    ) -> None:
+        rows, queries = directions(6000), directions(8, seed=1)
+        allowed = np.random.default_rng(2).random(6000) < share
+        found = make(rows).nearest(queries, 10, allowed)
+        assert allowed[found.rows].all()
+        truth = np.where(allowed, queries @ rows.T, -np.inf)
+        best = -np.sort(-truth, axis=1)[:, :10]
+        right = found.scores >= best[:, -1:] - HALF
+        assert right.mean() >= 0.95
+        assert np.take_along_axis(truth, found.rows, axis=1) == pytest.approx(found.scores, abs=HALF)
+
+    @pytest.mark.parametrize("count", [1, 2, 17])
+    def test_fewer_rows_than_lists(self, make: Callable[[Vectors], Shard], count: int) -> None:
+        rows = directions(count)
+        found = make(rows).nearest(rows, 40)
+        assert found.rows[:, 0].tolist() == list(range(count))
+        assert all(sorted(row) == list(range(count)) for row in found.rows.tolist())
+
+    def test_a_row_a_thousand_times_over_does_not_hide_the_others(self, make: Callable[[Vectors], Shard]) -> None:
+        twice = directions(2)
+        rows = np.concatenate([np.repeat(twice[:1], 3000, axis=0), directions(300, seed=1), twice[1:]])
+        found = make(rows).nearest(twice, 10)
+        assert found.scores[0] == pytest.approx(np.ones(10), abs=HALF)
+        assert found.rows[0].max() < 3000
+        assert len(set(found.rows[0].tolist())) == 10
+        assert found.rows[1, 0] == 3300
+
+    def test_a_longer_query_finds_the_same_rows_with_longer_scores(self, make: Callable[[Vectors], Shard]) -> None:
+        shard, queries = make(directions(500)), directions(4, seed=1)
+        one, three = shard.nearest(queries, 5), shard.nearest(3 * queries, 5)
+        assert three.rows.tolist() == one.rows.tolist()
+        assert three.scores == pytest.approx(3 * one.scores, abs=3 * HALF)
+
+    def test_a_query_without_direction_finds_nothing_nearer_than_anything(
+        self, make: Callable[[Vectors], Shard]
+    ) -> None:
+        found = make(directions(500)).nearest(np.zeros((1, 8), np.float32), 5)
+        assert len(set(found.rows[0].tolist())) == 5
+        assert found.scores.tolist() == [[0.0] * 5]
+
+    def test_rows_can_be_taken_back(self, make: Callable[[Vectors], Shard]) -> None:
+        rows = directions(30)
+        taken = make(rows).take(np.array([[3, 4], [29, 0]]))
+        assert taken.shape == (2, 2, 8)
+        assert taken.dtype == np.float32
+        assert taken == pytest.approx(rows[[[3, 4], [29, 0]]], abs=HALF)
 
     @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
     def test_a_query_that_is_not_a_number_is_refused(self, make: Callable[[Vectors], Shard], bad: float) -> None:

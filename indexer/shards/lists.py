@@ -1,0 +1,111 @@
+"""Rows in lists about centroids, sketched in 4-bit codes that are scanned fast, the best of them scored exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar, Self
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from hearsee.core.vectors import Bitmap, Vectors
+from hearsee.indexer.shards import Found
+from hearsee.indexer.shards.kinds import Kind
+from hearsee.indexer.shards.proposing import (
+    Effort,
+    Kept,
+    Members,
+    Padded,
+    answer,
+    blocks,
+    bytes_in_lists,
+    cost_of_lists,
+    lists_to_probe,
+    members,
+    training_rows,
+)
+
+CODE_BITS = 4
+SAMPLES_A_LIST = 50  # to learn the centroids from
+SAMPLES_FOR_CODES = 20_000
+ROUNDS = 10  # of k-means
+
+
+@dataclass(frozen=True, eq=False)
+class ListShard:
+    """Inverted lists with product-quantised codes. Lists are learned and probed by distance, which serves queries
+    from another modality better than by cosine; for unit rows both rank alike."""
+
+    kept: Kept
+    index: faiss.IndexIVFPQFastScan
+    effort: Effort | None = None  # none: exact search
+
+    kind: ClassVar[Kind] = Kind.LISTS
+    refines: ClassVar[tuple[int, ...]] = (4, 8, 16, 32, 64)
+
+    @classmethod
+    def built(cls, kept: Kept, lists: int, parts: int, seed: int = 0) -> Self:
+        """`parts` sub-vectors a row, each sketched by one of 16 codes."""
+        lists = max(1, min(lists, len(kept)))
+        quantizer = faiss.IndexFlatL2(kept.dim)
+        index = faiss.IndexIVFPQFastScan(quantizer, kept.dim, lists, parts, CODE_BITS, faiss.METRIC_INNER_PRODUCT)
+        for learning in (index.cp, index.pq.cp):
+            learning.min_points_per_centroid, learning.seed, learning.niter = 1, seed, ROUNDS
+        index.cp.spherical = False
+        if len(kept):
+            most = max(SAMPLES_A_LIST * lists, SAMPLES_FOR_CODES)
+            index.train(training_rows(kept, most, 1 << CODE_BITS, seed))
+            for block in blocks(kept):
+                index.add(block)
+        return cls(kept, index)
+
+    def with_effort(self, effort: Effort | None) -> Self:
+        return replace(self, effort=effort)
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+    @property
+    def dim(self) -> int:
+        return self.kept.dim
+
+    @property
+    def widest(self) -> int:
+        return int(self.index.nlist)
+
+    @property
+    def bytes(self) -> int:
+        return bytes_in_lists(self.kept, self.index)
+
+    def cost(self, effort: Effort, k: int) -> float:
+        return cost_of_lists(self.kept, self.index, effort, k)
+
+    def take(self, rows: NDArray[np.int64]) -> Vectors:
+        return self.kept.take(rows)
+
+    def nearest(self, points: Vectors, k: int, allowed: Bitmap | None = None, effort: Effort | None = None) -> Found:
+        """The best k of the allowed rows, as far as the effort reaches; what is found is scored exactly."""
+        return answer(self.kept, self._propose, points, k, allowed, effort or self.effort, self._widen)
+
+    @cached_property
+    def _refined(self) -> faiss.IndexRefine:
+        return faiss.IndexRefine(self.index, self.kept.index)
+
+    @cached_property
+    def _members(self) -> Members:
+        return members(self.index)
+
+    def _widen(self, units: Vectors, allowed: Bitmap, breadth: int) -> tuple[int, Bitmap]:
+        return lists_to_probe(self.index, self._members, units, allowed, breadth)
+
+    def _propose(self, units: Vectors, k: int, effort: Effort, selector: faiss.IDSelector | None) -> Padded:
+        lists = faiss.SearchParametersIVF(nprobe=min(effort.breadth, self.widest))  # type: ignore[call-arg]
+        if selector is not None:
+            lists.sel = selector
+        params = faiss.IndexRefineSearchParameters(  # type: ignore[call-arg]
+            k_factor=float(effort.refine), base_index_params=lists
+        )
+        scores, rows = self._refined.search(units, k, params=params)
+        return scores, rows

@@ -1,0 +1,170 @@
+"""Shards that propose rows quickly and score them again exactly: what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import ceil, sqrt
+from typing import Any, Protocol, TypeAlias
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from hearsee.core.vectors import Bitmap, Vectors
+from hearsee.indexer.shards import Found, Shard
+from hearsee.indexer.shards.scoring import Selector, checked, nothing
+
+FEW_ROWS = 2_000  # so few allowed rows are scored faster than lists are probed or a graph is walked
+FEW_SHARE = 0.02  # and so small a share of all rows, whatever their number
+BLOCK_ROWS = 16_384
+SCATTERED = 3  # how much dearer a byte is that lies anywhere in memory than one that is read in order
+ALIKE = 0.8  # a filter is taken for one at random where it allows at least this much of its share around a query
+SPARE = 4  # rows asked for each row wanted when a filter may have emptied the places that were searched
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to look; it travels with the call and is never set on an index that others search."""
+
+    breadth: int  # lists probed, or nodes of the graph kept in sight
+    refine: int = 1  # candidates scored exactly for each row wanted
+
+    def __str__(self) -> str:
+        return f"breadth {self.breadth:,}, refine {self.refine:,}"
+
+
+class Kept(Shard, Protocol):
+    """An exact shard: the rows that every score is made of."""
+
+    @property
+    def index(self) -> Any: ...  # FAISS's index over the rows
+
+    @property
+    def bytes(self) -> int: ...
+
+
+class Approximate(Shard, Protocol):
+    """A shard that may miss; how often is a matter of effort, and none means exact search."""
+
+    @property
+    def kept(self) -> Kept: ...
+
+    @property
+    def effort(self) -> Effort | None: ...
+
+    @property
+    def widest(self) -> int: ...  # the largest breadth that makes a difference
+
+    @property
+    def refines(self) -> tuple[int, ...]: ...  # worth trying, cheapest first
+
+    @property
+    def bytes(self) -> int: ...  # of memory, the kept rows among them
+
+    def cost(self, effort: Effort, k: int) -> float: ...  # bytes of memory that one query passes over, roughly
+
+    def nearest(
+        self, points: Vectors, k: int, allowed: Bitmap | None = None, effort: Effort | None = None
+    ) -> Found: ...
+
+
+# (unit queries, k, effort, selector) -> scores and rows, padded with row -1 where the places searched held too few
+Padded: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64]]
+Members: TypeAlias = NDArray[np.int32]  # (rows,)
+Propose: TypeAlias = Callable[[Vectors, int, Effort, "faiss.IDSelector | None"], Padded]
+# (unit queries, allowed, breadth) -> the breadth that finds as much among the allowed rows as this does among all,
+# and the queries that are better answered exactly: the filter forbids much of what is near to them
+Widen: TypeAlias = Callable[[Vectors, Bitmap, int], tuple[int, Bitmap]]
+
+
+def answer(
+    kept: Shard, propose: Propose, points: Vectors, k: int, allowed: Bitmap | None, effort: Effort | None, widen: Widen
+) -> Found:
+    """Propose, and answer exactly wherever proposing would find too few or cost more."""
+    points = checked(points, kept.dim)
+    count = len(kept) if allowed is None else int(np.count_nonzero(allowed))
+    k = min(k, count)
+    if k <= 0 or not len(points):
+        return nothing(len(points))
+    few = count <= max(FEW_ROWS, FEW_SHARE * len(kept)) and allowed is not None
+    if effort is None or few or 4 * k >= count:
+        return kept.nearest(points, k, allowed)
+    lengths = np.sqrt(np.einsum("qd,qd->q", points, points))[:, None]
+    lengths[lengths == 0] = 1  # a query without direction is as far from everything
+    units = points / lengths
+    if allowed is None:
+        scores, rows = propose(units, k, effort, None)
+        seen = k
+    else:
+        # Asked for more than wanted, a search whose places hold hardly any allowed row is told by its padding.
+        seen = min(SPARE * k, count)
+        breadth, distrusted = widen(units, allowed, effort.breadth)
+        wide = Effort(breadth, max(1, ceil(effort.refine / SPARE)))
+        selector = Selector(allowed)
+        scores, rows = propose(units, seen, wide, selector.faiss)
+        rows[distrusted] = -1
+    return _without_padding(kept, points, k, allowed, scores * lengths, rows, seen)
+
+
+def _without_padding(
+    kept: Shard,
+    points: Vectors,
+    k: int,
+    allowed: Bitmap | None,
+    scores: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    seen: int,
+) -> Found:
+    short = np.flatnonzero((rows[:, :seen] < 0).any(axis=1))
+    scores, rows = np.ascontiguousarray(scores[:, :k]), np.ascontiguousarray(rows[:, :k])
+    if len(short):
+        exact = kept.nearest(points[short], k, allowed)
+        scores[short], rows[short] = exact.scores, exact.rows
+    return Found(scores, rows)
+
+
+def blocks(kept: Shard) -> Iterator[Vectors]:
+    """All rows, a bounded number of them in memory at a time."""
+    for start in range(0, len(kept), BLOCK_ROWS):
+        yield kept.take(np.arange(start, min(start + BLOCK_ROWS, len(kept))))
+
+
+def training_rows(kept: Shard, most: int, least: int, seed: int) -> Vectors:
+    """A sample to learn lists and codes from; repeated where the shard holds fewer rows than FAISS insists on."""
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.choice(len(kept), min(most, len(kept)), replace=False))
+    return kept.take(np.resize(rows, max(least, len(rows))))
+
+
+def bytes_in_lists(kept: Kept, index: Any) -> int:
+    """What a shard of inverted lists holds: rows, a code and a number for each, the centroids."""
+    codes = len(kept) * (int(index.code_size) + np.dtype(np.int64).itemsize)
+    return kept.bytes + codes + int(index.nlist) * kept.dim * np.dtype(np.float32).itemsize
+
+
+def cost_of_lists(kept: Kept, index: Any, effort: Effort, k: int) -> float:
+    """Bytes read for one query: centroids, the codes of the lists probed, the rows that are scored exactly."""
+    codes = min(effort.breadth, int(index.nlist)) / int(index.nlist) * len(kept) * int(index.code_size)
+    rows = effort.refine * k * kept.bytes / max(1, len(kept))
+    return float(int(index.nlist) * kept.dim * 4 + codes + SCATTERED * rows)
+
+
+def members(index: Any) -> Members:
+    """The list that each row lies in."""
+    found = np.empty(int(index.ntotal), np.int32)
+    for number in range(int(index.nlist)):
+        size = int(index.invlists.list_size(number))
+        if size:
+            found[faiss.rev_swig_ptr(index.invlists.get_ids(number), size)] = number
+    return found
+
+
+def lists_to_probe(index: Any, member: Members, units: Vectors, allowed: Bitmap, breadth: int) -> tuple[int, Bitmap]:
+    """Of rows allowed at random, the share s of them, 1 / sqrt(s) times as many lists hold enough."""
+    lists = int(index.nlist)
+    share = np.count_nonzero(allowed) / len(allowed)
+    sizes, counts = np.bincount(member, minlength=lists), np.bincount(member[allowed], minlength=lists)
+    _, nearest = index.quantizer.search(units, min(breadth, lists))
+    around: NDArray[np.float64] = counts[nearest].sum(axis=1) / np.maximum(1, sizes[nearest].sum(axis=1))
+    return min(lists, ceil(breadth / sqrt(share))), around < ALIKE * share

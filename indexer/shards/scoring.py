@@ -1,0 +1,71 @@
+"""What every kind of shard does alike: check queries, keep the best, tell FAISS which rows are allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from hearsee.core.errors import BadInput
+from hearsee.core.vectors import Bitmap, Vectors
+from hearsee.indexer.shards import Found
+
+BLOCK_ELEMENTS = 1 << 23  # numbers of rows converted or gathered at once: 32 MiB of float32
+
+
+class Memory:
+    """An index's codes as numpy sees them; whoever holds such an array keeps the index alive."""
+
+    def __init__(self, index: Any, address: int, typestr: str, shape: tuple[int, int]) -> None:
+        self.index = index
+        self.__array_interface__ = {"version": 3, "typestr": typestr, "shape": shape, "data": (address, False)}
+
+
+def checked(points: Vectors, dim: int) -> Vectors:
+    """Queries as FAISS wants them; what has no neighbours is refused."""
+    points = np.ascontiguousarray(points, np.float32)
+    if points.ndim != 2 or points.shape[1] != dim:
+        raise BadInput(f"queries have shape {points.shape}: this library takes (queries, {dim})")
+    if not np.isfinite(points).all():
+        raise BadInput("a query holds a number that is infinite or not a number: nothing is near it")
+    return points
+
+
+def nothing(queries: int) -> Found:
+    return Found(np.empty((queries, 0), np.float32), np.empty((queries, 0), np.int64))
+
+
+def best(scores: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The k highest of each row, in order."""  # (queries, rows) -> (queries, k) twice
+    if k < scores.shape[1]:
+        columns = np.argpartition(scores, scores.shape[1] - k, axis=1)[:, -k:]
+    else:
+        columns = np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
+    chosen = np.take_along_axis(scores, columns, axis=1)
+    order = np.argsort(-chosen, axis=1, kind="stable")
+    return np.take_along_axis(chosen, order, axis=1), np.take_along_axis(columns, order, axis=1)
+
+
+def best_by_blocks(points: Vectors, k: int, rows: int, block: Callable[[int, int], Vectors]) -> Found:
+    """The k best of all rows, a block of them in memory at a time; `block(start, stop)` gives their vectors."""
+    step = max(1, min(BLOCK_ELEMENTS // max(1, points.shape[1]), BLOCK_ELEMENTS // max(1, len(points))))
+    found = nothing(len(points))
+    for start in range(0, rows, step):
+        stop = min(rows, start + step)
+        scores, columns = best(points @ block(start, stop).T, min(k, stop - start))
+        all_scores = np.concatenate([found.scores, scores], axis=1)
+        all_rows = np.concatenate([found.rows, columns + start], axis=1)
+        kept, order = best(all_scores, min(k, all_scores.shape[1]))
+        found = Found(kept, np.take_along_axis(all_rows, order, axis=1))
+    return found
+
+
+class Selector:
+    """A bitmap as FAISS takes it: the bits live as long as this does, and must outlive the search."""
+
+    def __init__(self, allowed: Bitmap) -> None:
+        self._bits = np.packbits(allowed, bitorder="little")
+        self.faiss = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(self._bits))
