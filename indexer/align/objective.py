@@ -7,7 +7,6 @@ from itertools import combinations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from hearsee.core.errors import BadInput
 from hearsee.indexer.align.large import large_info_nce
@@ -21,21 +20,21 @@ INFO_NCE, SIGMOID = "info_nce", "sigmoid"
 class GroupLoss(nn.Module):
     """Rows of equal groups belong together; the mean over the pairs of modalities that share a group."""
 
-    def __init__(self, kind: str = INFO_NCE, consistency_weight: float = 0.0) -> None:
+    def __init__(self, kind: str = INFO_NCE, consistency_weight: float = 0.0, bfloat16: bool = False) -> None:
         super().__init__()
         if kind not in (INFO_NCE, SIGMOID):
             raise BadInput(f"no loss is called {kind!r}: use {INFO_NCE} or {SIGMOID}")
         self.kind = kind
         self.sharpness: Temperature | SigmoidScale = Temperature() if kind == INFO_NCE else SigmoidScale()
         self.consistency_weight = consistency_weight
+        self.bfloat16 = bfloat16  # of the products between rows
 
     def forward(self, rows: Mapping[str, Tensor], batch: Batch) -> Tensor:
-        units = {modality: functional.normalize(table, dim=1) for modality, table in rows.items()}
         losses = []
         for one, other in combinations(sorted(rows), 2):
             mine, theirs = batch.groups[one], batch.groups[other]
             if bool(torch.isin(mine, theirs).any()):
-                losses.append(self._pair(units[one], units[other], mine, theirs))
+                losses.append(self._pair(rows[one], rows[other], mine, theirs))
         if not losses:
             return torch.stack([table.sum() for table in rows.values()]).sum() * 0.0
         loss = torch.stack(losses).mean()
@@ -47,4 +46,4 @@ class GroupLoss(nn.Module):
         if isinstance(self.sharpness, SigmoidScale):
             scale, bias = self.sharpness()
             return sigmoid_pairs(rows, others, scale, bias, mine[:, None] == theirs[None, :])
-        return large_info_nce(rows, others, self.sharpness(), mine, theirs)
+        return large_info_nce(rows, others, self.sharpness(), mine, theirs, bfloat16=self.bfloat16)
