@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from hearsee.core.errors import BadInput
+from hearsee.core.errors import BadInput, HearseeError
 from hearsee.core.head import MLP, Head, Heads
 from hearsee.core.modality import Modality
 from hearsee.indexer.align.checkpoint import Checkpoints
@@ -94,7 +94,13 @@ def train_heads(
         return sampler.epoch(number)
 
     def validate(average: nn.ModuleDict) -> float:
-        return mean_recall(answers(projected(core_heads(average), given.validation), given.validation))
+        made = core_heads(average)
+        for name, head in made.items():
+            if head.matrix is not None and head.problem(*head.matrix.shape) is not None:
+                raise HearseeError(
+                    f"training lost its way: the {name} head is not finite; use a rate below {recipe.rate:g}"
+                )
+        return mean_recall(answers(projected(made, given.validation), given.validation))
 
     def tell(epoch: Epoch) -> None:
         history.append(Step(epoch.number, epoch.loss, epoch.score))

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from hearsee.api.main import run
 from hearsee.core.head import read_heads
 from hearsee.core.modality import Modality
 from hearsee.core.space import hash_space
+from hearsee.indexer.align.checkpoint import Checkpoints, State
 from hearsee.indexer.batch import Add, Batch
 from hearsee.indexer.verify import verify
 from hearsee.indexer.writer import Writer
@@ -147,6 +149,16 @@ def test_what_cannot_be_trained_is_one_line(library: Path, capsys: pytest.Captur
     with Writer.open(library, space=hash_space()) as writer:
         writer.remove([f"file:///nowhere/{group}.image" for group in range(GROUPS)])
     assert "vectors of text only" in said(capsys, "align", "heads", "--library", library, code=1)
+
+
+def test_a_run_of_another_space_is_not_gone_on_from(library: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = Checkpoints(library / "align", {"space": "another"}, pytest.fail)
+    other.save(State({"weights": torch.zeros(3)}, {}))
+    line = said(capsys, "align", "heads", "--library", library, *QUICK, code=1)
+    assert "checkpoint.safetensors is of another run (space: another against" in line
+    assert line.count("\n") == 1
+    told = said(capsys, "align", "heads", "--library", library, "--again", "--epochs", 1)
+    assert len(told["history"]) == 1
 
 
 def test_the_report_is_shown_and_drawn(library: Path, capsys: pytest.CaptureFixture[str]) -> None:

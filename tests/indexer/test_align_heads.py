@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hearsee.core.errors import BadInput
+from hearsee.core.errors import BadInput, HearseeError
 from hearsee.core.head import Head
 from hearsee.core.modality import Modality
 from hearsee.indexer.align.data import Table, paired_groups, pairs_of, split, table_of
@@ -161,6 +161,11 @@ def test_a_group_whose_captions_contradict_each_other_is_left_out_and_named() ->
 def test_recipes_that_make_no_sense_are_refused(change: dict[str, object], words: str) -> None:
     with pytest.raises(BadInput, match=words):
         train_heads(split(views(60)), replace(QUICK, **change))  # type: ignore[arg-type]
+
+
+def test_training_that_loses_its_way_says_so() -> None:
+    with pytest.raises(HearseeError, match="lost its way: the image head is not finite; use a rate below 1e"):
+        train_heads(split(views(60)), replace(QUICK, rate=1e30))
 
 
 def test_ranks_by_hand() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -38,3 +39,32 @@ def test_an_open_searcher_follows_the_switch(tmp_path: Path) -> None:
             assert searcher.space.fingerprint == SPACE.with_heads(heads(seed).by_modality).fingerprint
         with pytest.raises(NotFound, match="names no query"):
             searcher.search(token=first.token)
+
+
+def test_searches_are_right_while_heads_are_switched_under_them(tmp_path: Path) -> None:
+    names = ("owl", "bell", "rain", "far away")
+    fill(tmp_path, [words(text, text) for text in names])
+    wrong: list[object] = []
+    asked = 0
+    over = threading.Event()
+
+    def ask() -> None:
+        nonlocal asked
+        while not over.is_set():
+            for name in names:
+                hit = searcher.search(text=name, wanted="text").hits[0]
+                if hit.item.uri != name or hit.score < 0.999:
+                    wrong.append((name, hit))
+                asked += 1
+
+    with Writer.open(tmp_path, space=SPACE) as writer, open_library(tmp_path) as searcher:
+        threads = [threading.Thread(target=ask) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for seed in range(1, 13):
+            writer.switch_heads(heads(seed % 3), str(seed))
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert asked > 20
+    assert not wrong
