@@ -164,7 +164,7 @@ def test_recipes_that_make_no_sense_are_refused(change: dict[str, object], words
 
 
 def test_training_that_loses_its_way_says_so() -> None:
-    with pytest.raises(HearseeError, match="lost its way: the image head is not finite; use a rate below 1e"):
+    with pytest.raises(HearseeError, match="lost its way: its heads no longer give numbers; use a rate below 1e"):
         train_heads(split(views(60)), replace(QUICK, rate=1e30))
 
 
