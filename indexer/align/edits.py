@@ -24,7 +24,8 @@ from hearsee.indexer.align.losses import Temperature, info_nce
 MIN_PAIRS = 100
 FIRST = 10  # hits that what is not wanted must not be among
 SHARP = 30.0  # cosines are multiplied by at first
-LOOKS = 40  # lessons that validation is judged by
+START, FORCE = 3.0, (0.1, 100.0)  # how hard what is not wanted is pushed out: at first, and the bounds
+LOOKS = 25  # lessons that validation is judged by
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,14 @@ class EditsRecipe:
     """Everything that decides the weights, together with the facts."""
 
     seed: int = 0
-    steps: int = 3000
+    steps: int = 1500
     batch: int = 160
-    answers: int = 1500  # that a batch is told apart from
+    answers: int = 800  # that a batch is told apart from
     rate: float = 5e-3
     weight_decay: float = 0.01
     look: int = 250  # steps between two looks at validation
     kept: float = 12.0  # how much sharper than a share of right keys the wanted order is
-    share: float = 0.12  # of what was there before, that steering away may leave among the first hits
+    share: float = 0.08  # of what was there before, that steering away may leave among the first hits
 
 
 def learn_edits(
@@ -101,17 +102,18 @@ def _learn_without(facts: Facts, validation: Facts, recipe: EditsRecipe, report:
         before = (learner.temperature().detach() * (torch.from_numpy(lesson.target) @ answers.T)).softmax(dim=1)
         order = torch.from_numpy(np.where(lesson.unwanted, -np.inf, recipe.kept * lesson.kept)).softmax(dim=1)
         left = (odds.exp() * unwanted).sum(dim=1).mean() / (before * unwanted).sum(dim=1).mean().clamp(min=1e-3)
-        force = push.setdefault(lesson.about, 3.0)
-        loss = -(order * odds).sum(dim=1).mean() + force * left
+        loss = -(order * odds).sum(dim=1).mean() + push.get(lesson.about, START) * left
         learner.learn(loss)
-        share = _still(target.detach().numpy(), lesson)[0] / recipe.share
-        push[lesson.about] = float(np.clip(force * np.exp(0.05 * np.clip(share - 1, -1, 1)), 0.1, 100))
+        # On validation: what was learned by heart would look pushed out long before it is.
+        check = without_lesson(validation, recipe.batch, recipe.answers, rng)
+        with torch.inference_mode():
+            over = _still(turned(learner.arrays, check).numpy(), check)[0] / recipe.share - 1
+        push[check.about] = float(np.clip(push.get(check.about, START) * np.exp(0.05 * np.clip(over, -1, 1)), *FORCE))
         if learner.looks(step):
             with torch.inference_mode():
                 found = [_still(turned(learner.arrays, look).numpy(), look) for look in looks]
             share, kept = np.mean(found, axis=0)
-            over = np.mean([max(0.0, one - recipe.share) for one, _ in found])
-            learner.keep(float(kept - over))
+            learner.keep(float(kept - np.mean([max(0.0, one - recipe.share) for one, _ in found])))
             report(
                 f"steering away, step {step + 1}/{recipe.steps}  loss {loss.item():.3f}  validation: "
                 f"{share:.3f} of what is not wanted is left, {kept:.3f} of what is wanted"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from hearsee.core.modality import Modality
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.align.facts import Facts, Numbers
 
+Asker: TypeAlias = tuple[str, Vectors, Bitmap]  # as facts.askers() tells them
 MOST = 2  # keys that one lesson changes
 BY_WORDS = 0.6  # the share of lessons that steer away from words; else from a picture or a sound
 
@@ -42,13 +44,21 @@ class WithoutLesson:
 
 
 def edit_lesson(facts: Facts, batch: int, answers: int, rng: np.random.Generator) -> EditLesson:
-    _, vectors, tells = list(facts.askers())[int(rng.integers(len(facts.items) + 1))]
+    """Of some of the pairs, asked and answered by whatever there is."""
+    asker = list(facts.askers())[int(rng.integers(len(facts.items) + 1))]
     wanted = _any(facts, rng)
     pairs = facts.pairs[rng.choice(len(facts.pairs), min(batch, len(facts.pairs)), replace=False)]
-    differs = facts.values[pairs[:, 0]] != facts.values[pairs[:, 1]]  # (q, keys)
-    seen = ~(differs & ~facts.shows[wanted]).any(axis=1)  # no sound of another colour
-    pairs, differs = pairs[seen], differs[seen]
-    others = _others(facts, pairs.ravel(), answers, rng)
+    pairs = pairs[_answerable(facts, pairs, wanted)]
+    return edits_of(facts, asker, wanted, pairs, _others(facts, pairs.ravel(), answers, rng), rng)
+
+
+def edits_of(
+    facts: Facts, asker: Asker, wanted: Modality, pairs: Numbers, others: Numbers, rng: np.random.Generator
+) -> EditLesson:
+    """From the first thing of each pair to the second, among these things; what asks does not have to tell all."""
+    pairs = pairs[_answerable(facts, pairs, wanted)]
+    _, vectors, tells = asker
+    differs = _differs(facts, pairs)
     matters = (tells[pairs[:, 0]] | differs) & facts.shows[wanted]
     words, there = [], []
     for turn in range(MOST):
@@ -63,37 +73,63 @@ def edit_lesson(facts: Facts, batch: int, answers: int, rng: np.random.Generator
     return EditLesson(asked, Modality.TEXT, tuple(words), tuple(there), facts.items[wanted][others], right)
 
 
-def without_lesson(
-    facts: Facts, batch: int, answers: int, rng: np.random.Generator, key: int | None = None
-) -> WithoutLesson:
-    """Of one key: what is shown by what asks, or, where a short text leaves it out, by the best answer to that."""
+def without_lesson(facts: Facts, batch: int, answers: int, rng: np.random.Generator) -> WithoutLesson:
+    """Of one key, asked and answered by whatever tells it."""
     media = [modality for modality in facts.items if modality is not Modality.TEXT]
     by = Modality.TEXT if rng.random() < BY_WORDS else media[int(rng.integers(len(media)))]
-    if key is None:
-        key = int(rng.integers(len(facts.keys))) if by is Modality.TEXT else 0
+    key = int(rng.integers(len(facts.keys))) if by is Modality.TEXT else 0
     while True:
         wanted = _any(facts, rng)
-        asker, vectors, tells = list(facts.askers())[int(rng.integers(len(facts.items) + 1))]
-        short = asker not in facts.items
-        rows = np.flatnonzero(tells[:, key] != short)
-        if len(rows) and facts.shows[wanted][key]:
+        asker = list(facts.askers())[int(rng.integers(len(facts.items) + 1))]
+        rows = askable(facts, asker, wanted, key)
+        if len(rows):
             break
     rows = rng.choice(rows, min(batch, len(rows)), replace=False)
-    others = _others(facts, rows, answers, rng)
+    return without_of(facts, asker, wanted, (by, key), rows, _others(facts, rows, answers, rng), rng)
+
+
+def askable(facts: Facts, asker: Asker, wanted: Modality, key: int) -> Numbers:
+    """What can be asked without something of this key: things that show it, short texts that leave it out."""
+    name, _, tells = asker
+    there = tells[:, key] == (name in facts.items)
+    return np.flatnonzero(there & facts.shows[wanted][key])
+
+
+def without_of(
+    facts: Facts, asker: Asker, wanted: Modality, shunned: tuple[Modality, int], rows: Numbers, others: Numbers,
+    rng: np.random.Generator,
+) -> WithoutLesson:  # fmt: skip
+    """Each of these asks among those things without its own value of the key.
+
+    A short text has none: it is asked without that of its best answer. The key is told by words, or by a picture or a
+    sound of something with the value.
+    """
+    (name, vectors, tells), (by, key) = asker, shunned
     shown, target = facts.items[wanted][others], vectors[rows]
     values = facts.values[rows, key]
-    if short:
+    if name not in facts.items:
         values = facts.values[others[(target @ shown.T).argmax(axis=1)], key]
     if by is Modality.TEXT:
         words = facts.sayings.drawn(np.full(len(rows), key), values, rng)
     else:
-        words = np.stack([_one_of(facts, by, key, value, rng) for value in values])
+        words = np.stack([_another(facts, by, key, value, row, rng) for row, value in zip(rows, values, strict=True)])
     matters = tells[rows] & facts.shows[wanted]
     matters[:, key] = False
     unwanted = facts.values[others][None, :, key] == values[:, None]
     kept = facts.likeness(facts.values[rows], others, matters)
     there = (np.ones(len(rows), np.float32),)
     return WithoutLesson(target, by, (words,), there, shown, unwanted, kept, f"{by.value} {facts.keys[key]}")
+
+
+def _differs(facts: Facts, pairs: Numbers) -> Bitmap:
+    """In which keys, (pairs, keys)."""
+    differs: Bitmap = facts.values[pairs[:, 0]] != facts.values[pairs[:, 1]]
+    return differs
+
+
+def _answerable(facts: Facts, pairs: Numbers, wanted: Modality) -> Bitmap:
+    """Pairs whose difference can be told from what is wanted: there is no sound of another colour."""
+    return np.logical_not((_differs(facts, pairs) & ~facts.shows[wanted]).any(axis=1))
 
 
 def _any(facts: Facts, rng: np.random.Generator) -> Modality:
@@ -107,8 +143,9 @@ def _others(facts: Facts, things: Numbers, count: int, rng: np.random.Generator)
     return np.unique(np.concatenate([things, partners, drawn]))
 
 
-def _one_of(facts: Facts, by: Modality, key: int, value: int, rng: np.random.Generator) -> Vectors:
-    """A picture or sound of something with this value."""
+def _another(facts: Facts, by: Modality, key: int, value: int, this: int, rng: np.random.Generator) -> Vectors:
+    """A picture or sound of another thing with this value, where there is one."""
     there = np.flatnonzero(facts.values[:, key] == value)
-    one: Vectors = facts.items[by][there[int(rng.integers(len(there)))]]
+    others = there[there != this] if len(there) > 1 else there
+    one: Vectors = facts.items[by][others[int(rng.integers(len(others)))]]
     return one
