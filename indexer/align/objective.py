@@ -27,7 +27,7 @@ class GroupLoss(nn.Module):
         self.kind = kind
         self.sharpness: Temperature | SigmoidScale = Temperature() if kind == INFO_NCE else SigmoidScale()
         self.consistency_weight = consistency_weight
-        self.bfloat16 = bfloat16  # of the products between rows
+        self.coarse = bfloat16  # the products between rows; a module has a method of that other name
 
     def forward(self, rows: Mapping[str, Tensor], batch: Batch) -> Tensor:
         losses = []
@@ -46,4 +46,4 @@ class GroupLoss(nn.Module):
         if isinstance(self.sharpness, SigmoidScale):
             scale, bias = self.sharpness()
             return sigmoid_pairs(rows, others, scale, bias, mine[:, None] == theirs[None, :])
-        return large_info_nce(rows, others, self.sharpness(), mine, theirs, bfloat16=self.bfloat16)
+        return large_info_nce(rows, others, self.sharpness(), mine, theirs, bfloat16=self.coarse)
