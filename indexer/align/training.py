@@ -116,7 +116,8 @@ def train_heads(
             say(f"going on from {folder}")
 
     checkpoints = None if folder is None else Checkpoints(folder, _identity(given, recipe, old, space), say)
-    best = fit(heads, epoch_of, plan, validate, tell, GroupLoss(recipe.loss, recipe.consistency), checkpoints)
+    loss = GroupLoss(recipe.loss, recipe.consistency, recipe.bfloat16)
+    best = fit(heads, epoch_of, plan, validate, tell, loss, checkpoints)
     new = core_heads(best)
     held = given.held
     before = None if old is None else answers(projected(old, held), held)
