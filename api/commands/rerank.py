@@ -28,7 +28,8 @@ def align_rerank(
     from hearsee.toybox.rerank.train import Recipe, train
     from hearsee.toybox.towers.encoders import WEIGHTS
 
-    given = {"seed": seed, "groups": groups, "steps": steps}
+    few = None if groups is None else min(groups, Recipe.validation_groups)
+    given = {"seed": seed, "groups": groups, "steps": steps, "validation_groups": few}
     recipe = Recipe(**{name: value for name, value in given.items() if value is not None})
     told = console(stderr=True)
     note = plain(train(out, recipe, lambda line: told.print(visible(line)), towers or WEIGHTS))

@@ -12,7 +12,6 @@ from hearsee.core.media.decode import decode
 from hearsee.core.media.kinds import Media
 from hearsee.core.media.limits import Limits
 from hearsee.core.modality import Modality
-from hearsee.indexer.corpus import read_item
 from hearsee.search.answer import Hit
 from hearsee.search.finishing import FIRST
 
@@ -71,6 +70,8 @@ def reranked(hits: Sequence[Hit], look: SecondLook, limits: Limits) -> Looked:
     What its exact words found keeps its place too, and so does what cannot be read any more; where nothing can be, that
     is an error. Scores stay cosines.
     """
+    from hearsee.indexer.corpus import read_item  # only a second look reads files
+
     seen: dict[int, Media] = {}
     unread: list[str] = []
     for place, hit in enumerate(hits[: look.first]):

@@ -11,7 +11,6 @@ from threading import Lock
 from hearsee.core.errors import BadInput, NotFound
 from hearsee.core.space import Space
 from hearsee.search.rerank import Reranker
-from hearsee.search.rerank.image_text import DEFAULT, ImageTextReranker
 
 BLIP = "blip"  # short for the image-text model that most people mean
 
@@ -36,14 +35,14 @@ class Rerankers:
         if name == self._space.name and self._space.reranker is not None:
             return made(self._space.reranker)
         if name == BLIP:
-            return ImageTextReranker(DEFAULT)
+            return _image_text(name)
         for entry in entry_points(group="hearsee.spaces"):
             if entry.name == name:
                 space: Space = entry.load()()
                 if space.reranker is not None:
                     return made(space.reranker)
         if "/" in name or Path(name).is_dir():
-            return ImageTextReranker(name)
+            return _image_text(name)
         if name == self._space.name:
             raise BadInput(f"space {name!r} brings no reranker: name one, such as {' or '.join(reranker_names())}")
         raise NotFound(
@@ -55,9 +54,15 @@ def made(described: str) -> Reranker:
     """What a space says: `package.module:function` that makes it, or the folder or hub name of an image-text model."""
     module, _, function = described.partition(":")
     if not function:
-        return ImageTextReranker(DEFAULT if described == BLIP else described)
+        return _image_text(described)
     make: Callable[[], Reranker] = getattr(importlib.import_module(module), function)
     return make()
+
+
+def _image_text(name: str) -> Reranker:
+    from hearsee.search.rerank.image_text import DEFAULT, ImageTextReranker  # brings what prepares pictures
+
+    return ImageTextReranker(DEFAULT if name == BLIP else name)
 
 
 def reranker_names() -> list[str]:
