@@ -16,6 +16,7 @@ from torch.nn import functional
 from hearsee.indexer.align.losses import info_nce
 
 BLOCK = 512  # rows of scores at once: with 8,192 others they stay in a processor's last cache
+FEW = 32  # rows that tell how large scores are
 FEWEST = 1e-30  # a smaller sum of exponentials has lost digits
 
 Slopes: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]  # the loss, and its gradients by rows, others and scale
@@ -122,11 +123,12 @@ def _swept(
 def _exponentials(near: Tensor, far: Tensor, right: Right) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """exp(score - shift) of wrong pairs, zero for right ones; the shift; the sums of rows and of columns.
 
-    The shift is the largest wrong score of the first rows; it goes into the product, so that where scores matter most
-    little is rounded away.
+    The shift is the largest wrong score of the first few rows; it goes into the product, so that where scores matter
+    most little is rounded away.
     """
-    first = near[:BLOCK] @ far.T
-    right.put(first, 0, -torch.inf)
+    first = near[:FEW] @ far.T
+    here = slice(0, int(torch.searchsorted(right.asking, len(first))))
+    first[right.asking[here], right.answering[here]] = -torch.inf
     shift = first.max().nan_to_num(0.0, 0.0, 0.0).to(near.dtype)
     ones, minus = near.new_ones(1, min(BLOCK, len(near))), (-shift).expand(len(far))
     spread = near.new_empty(len(near), len(far))
