@@ -49,7 +49,7 @@ from hearsee.toybox.space import toybox_space
 from hearsee.toybox.towers.encoders import WEIGHTS
 from hearsee.toybox.write import group
 
-FIRST_SEED = 6_000_000
+FIRST_SEED = 7_000_000
 ABSENT_THINGS = 8
 ASKED = 100  # questions of each sort, pair and seed
 KEPT = {"image": 1.0, "audio": 0.5, "text": 0.3}  # share of the groups whose item a lopsided library holds

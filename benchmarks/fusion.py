@@ -1,10 +1,11 @@
 """What fusing is worth on toybox queries of several parts, some of them bad: `python benchmarks/fusion.py [--json]`.
 
 Attention is learned on groups of the train split; fixed weights and the best single part are chosen on the validation
-split, for each way of being bad; everything is asked on held-out groups of five seeds. Bad is one part of a query:
-another group's (wrong), or drowned in noise. The oracle is the mean without the bad part. Recovered is (learned - mean)
-/ (oracle - mean). Chosen is what a search uses: for each mix what won on validation, unspoiled and damaged, once for
-all cases. Below is said where the whole 95 % interval of a difference is.
+split, for each way of being bad; everything is asked on held-out groups of five seeds, among the answers of another
+thousand groups too. Bad is one part of a query: another group's (wrong), or drowned in noise. In haze all parts are
+drawn aside at random, so that knowing the bad one gains more. The oracle is the mean without the bad part. Recovered is
+(learned - mean) / (oracle - mean). Chosen is what a search uses: for each mix what won on validation, for all cases.
+Below is said where a whole 95 % interval is.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations_with_replacement
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,21 +45,33 @@ from hearsee.search.fusion import (
     SlerpFusion,
 )
 from hearsee.toybox.mixes import groups_of, toybox_groups
+from hearsee.toybox.scene import Scene
 from hearsee.toybox.space import toybox_space
 from hearsee.toybox.towers.encoders import WEIGHTS
 from hearsee.toybox.write import scene_of
 
 RESAMPLES = 1000
 KINDS = tuple(Modality)
+Encoded: TypeAlias = tuple[list[Scene], dict[Modality, Vectors]]
 LEARNED = ("additive", "dot", "chosen")
 HELD_AGAINST = ("mean", "best single", "fixed")
-# What is bad, in which mixes: one of two wrong cannot be told, so it is asked but nothing is claimed of it.
-CASES = {"clean": Damage(0.0), "wrong or drowned": Damage(0.5, 0.5, 0.0), "drowned": Damage(0.5, 0.0, 0.0)}
+HAZE = 0.8  # cosine of each part with what it was, in the harder cases
+# What is bad, and how clear all parts are. One of two wrong cannot be told: it is asked but nothing is claimed of it.
+CASES = {
+    "clean": (Damage(0.0), 1.0),
+    "wrong or drowned": (Damage(0.5, 0.5, 0.0), 1.0),
+    "drowned": (Damage(0.5, 0.0, 0.0), 1.0),
+    "haze": (Damage(0.0), HAZE),
+    "haze, wrong or drowned": (Damage(0.5, 0.5, 0.0), HAZE),
+    "haze, drowned": (Damage(0.5, 0.0, 0.0), HAZE),
+}
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--groups", type=int, default=1000, help="held-out groups of each seed, all of them answers")
+    options.add_argument(
+        "--groups", type=int, default=1000, help="that ask, of each seed; as many more are answers only"
+    )
     options.add_argument("--seeds", type=int, default=5)
     options.add_argument("--train", type=int, default=3000, help="groups to learn from, where nothing learned ships")
     options.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of the towers, and of what was learned")
@@ -67,12 +80,20 @@ def main() -> None:
     given = options.parse_args()
     space = toybox_space(given.weights)
     learned = _learned(space, given.weights / FILE, given.train)
-    validation = drowned_only(made(space, "validation", given.groups, 4_000_000, given.data))
-    seeds = [
-        drowned_only(made(space, "held-out", given.groups, 5_000_000 + seed, given.data)) for seed in range(given.seeds)
-    ]
+    check = made(space, "validation", given.groups, 4_000_000, given.data)
+    held_out = [made(space, "held-out", given.groups, 5_000_000 + seed, given.data) for seed in range(given.seeds)]
+    validation = drowned_only(crowd(check))
+    seeds = [drowned_only(crowd(one, held_out[at - 1])) for at, one in enumerate(held_out)]
     won = read_choices(given.weights, space.fingerprint) or _choices(space, validation, learned)
-    rows = [row for mix, wanted in asked_for() for row in measured(mix, wanted, validation, seeds, learned, won)]
+    asked_with = {
+        clear: [hazy(one, clear, seed) for seed, one in enumerate([validation, *seeds])] for clear in (1, HAZE)
+    }
+    rows = [
+        row
+        for mix, wanted in asked_for()
+        for case, (damage, clear) in CASES.items()
+        for row in [measured(mix, wanted, case, damage, asked_with[clear], given.groups, ways(learned, won))]
+    ]
     answer = {
         "machine": f"{os.cpu_count()} x {platform.machine()}",
         "groups": given.groups,
@@ -99,7 +120,7 @@ def _choices(space: Space, validation: Groups, learned: Learned) -> Choices:
     return Choices(space.fingerprint, 0, tuple(climb(validation, answers_apart(validation), learned).choices))
 
 
-def made(space: Space, split: str, groups: int, seed: int, data: Path) -> Groups:
+def made(space: Space, split: str, groups: int, seed: int, data: Path) -> Encoded:
     """Groups of a seed, drawn and encoded once for these weights."""
     path = data / f"fusion-{space.fingerprint[:12]}-{split}-{seed}-{groups}.npz"
     if not path.is_file():
@@ -111,7 +132,27 @@ def made(space: Space, split: str, groups: int, seed: int, data: Path) -> Groups
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez(path, **tables)  # type: ignore[arg-type]
     with np.load(path, allow_pickle=False) as file:
-        return groups_of([scene_of(seed, split, at) for at in range(groups)], {m: file[m.value] for m in KINDS})
+        return [scene_of(seed, split, at) for at in range(groups)], {m: file[m.value] for m in KINDS}
+
+
+def crowd(*encoded: Encoded) -> Groups:
+    """One gallery of several seeds' groups."""
+    scenes = [scene for some, _ in encoded for scene in some]
+    return groups_of(scenes, {m: np.concatenate([tables[m] for _, tables in encoded]) for m in KINDS})
+
+
+def hazy(groups: Groups, clear: float, seed: int) -> Groups:
+    """Every part that may ask drawn aside at random, so that its cosine with what it was is `clear`."""
+    if clear == 1:
+        return groups
+    rng = np.random.default_rng(seed)
+    asked = {}
+    for modality, table in groups.asked.items():
+        aside = rng.standard_normal(table.shape)
+        aside /= np.linalg.norm(aside, axis=2, keepdims=True)
+        drawn = clear * table + (1 - clear**2) ** 0.5 * aside
+        asked[modality] = (drawn / np.linalg.norm(drawn, axis=2, keepdims=True)).astype(np.float32)
+    return Groups(asked, groups.answers, groups.labels, groups.spoiled, groups.apart)
 
 
 def drowned_only(groups: Groups) -> Groups:
@@ -128,32 +169,34 @@ def asked_for() -> Iterator[tuple[Mix, Modality]]:
 
 
 def measured(
-    mix: Mix, wanted: Modality, validation: Groups, seeds: list[Groups], learned: Learned, won: Choices
-) -> Iterator[dict[str, Any]]:
-    """One row for each way of being bad, R@1 of every way to fuse with its interval."""
-    for case, damage in CASES.items():
-        parts, _ = asked(validation, mix, np.arange(len(validation)), damage, np.random.default_rng(0))
-        single = max(range(len(mix)), key=lambda at: first(validation, mix, wanted, parts[:, at]).mean())
-        kinds = tuple(dict.fromkeys(mix))
-        fixed = max(
-            (FixedFusion(dict(zip(kinds, point, strict=True))) for point in simplex(len(kinds))),
-            key=lambda blend: first(validation, mix, wanted, blended(blend, parts, mix, wanted)).mean(),
-        )
-        blends: dict[str, Blend] = {
-            "mean": MeanFusion(),
-            "slerp": SlerpFusion(),
-            "fixed": fixed,
-            **ways(learned, won),
-        }
-        hits: dict[str, list[NDArray[np.bool_]]] = {}
-        for number, groups in enumerate(seeds):
-            parts, bad = asked(groups, mix, np.arange(len(groups)), damage, np.random.default_rng(number + 1))
-            targets = {name: blended(blend, parts, mix, wanted) for name, blend in blends.items()}
-            targets["best single"] = parts[:, single]
-            targets["oracle"] = unit((parts * ~bad[..., None]).sum(axis=1))
-            for name, target in targets.items():
-                hits.setdefault(name, []).append(first(groups, mix, wanted, target))
-        yield {"mix": "+".join(mix), "parts": len(mix), "wanted": wanted.value, "case": case} | figures(hits)
+    mix: Mix,
+    wanted: Modality,
+    case: str,
+    damage: Damage,
+    asked_with: Sequence[Groups],
+    asking: int,
+    learned: Mapping[str, Blend],
+) -> dict[str, Any]:
+    """R@1 of every way to fuse, with its interval; the first groups choose the single part and the fixed weights."""
+    rows = np.arange(asking)
+    validation, *seeds = asked_with
+    parts, _ = asked(validation, mix, rows, damage, np.random.default_rng(0))
+    single = max(range(len(mix)), key=lambda at: first(validation, mix, wanted, parts[:, at]).mean())
+    kinds = tuple(dict.fromkeys(mix))
+    fixed = max(
+        (FixedFusion(dict(zip(kinds, point, strict=True))) for point in simplex(len(kinds))),
+        key=lambda blend: first(validation, mix, wanted, blended(blend, parts, mix, wanted)).mean(),
+    )
+    blends: dict[str, Blend] = {"mean": MeanFusion(), "slerp": SlerpFusion(), "fixed": fixed, **learned}
+    hits: dict[str, list[NDArray[np.bool_]]] = {}
+    for number, groups in enumerate(seeds):
+        parts, bad = asked(groups, mix, rows, damage, np.random.default_rng(number + 1))
+        targets = {name: blended(blend, parts, mix, wanted) for name, blend in blends.items()}
+        targets["best single"] = parts[:, single]
+        targets["oracle"] = unit((parts * ~bad[..., None]).sum(axis=1))
+        for name, target in targets.items():
+            hits.setdefault(name, []).append(first(groups, mix, wanted, target))
+    return {"mix": "+".join(mix), "parts": len(mix), "wanted": wanted.value, "case": case} | figures(hits)
 
 
 def ways(learned: Learned, won: Choices) -> dict[str, AttentionFusion | ChosenFusion]:
@@ -162,9 +205,9 @@ def ways(learned: Learned, won: Choices) -> dict[str, AttentionFusion | ChosenFu
 
 
 def first(groups: Groups, mix: Mix, wanted: Modality, targets: Vectors) -> NDArray[np.bool_]:
-    """Whether the best answer is right."""
+    """Whether the best answer is right; the first groups ask, all may answer."""
     labels = groups.labels(mix, wanted)
-    right: NDArray[np.bool_] = labels[(targets @ groups.answers[wanted].T).argmax(axis=1)] == labels
+    right: NDArray[np.bool_] = labels[(targets @ groups.answers[wanted].T).argmax(axis=1)] == labels[: len(targets)]
     return right
 
 

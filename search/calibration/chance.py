@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,11 +18,12 @@ from hearsee.indexer.snapshot import Snapshot
 from hearsee.search.calibration.evidence import Background, background
 from hearsee.search.calibration.pair import PairCalibration
 from hearsee.search.calibration.stored import NAME, Calibration, read_calibration
-from hearsee.search.fusion import EncodedPart, Fusion
+from hearsee.search.fusion import ChosenFusion, EncodedPart, Fusion
 from hearsee.search.stored import count
 
 GROWN = 0.1  # share by which a modality may grow or shrink before its chances are called stale
 
+Asking: TypeAlias = Sequence[tuple[EncodedPart, Background | None]]  # the parts, and what the library has of their kind
 Stamp: TypeAlias = tuple[int, int, int]  # inode, size, nanoseconds
 
 
@@ -79,20 +79,18 @@ class Chances:
         reason = _unfit(calibration, self._made_for, asker, wanted, fusion)
         if reason or calibration is None:
             return Scales(None, Standing(False, False, f"not calibrated: {reason}"))
-        made, known = {}, self._known(snapshot, parts, left_out)
-        for modality in wanted:
-            pair, behind = calibration.pairs[f"{asker}->{modality}"], self.background(snapshot, modality)
-            if behind is not None:
-                mean, spread = (float(one[0]) for one in behind.level(targets[modality][:1]))
-                made[modality] = Scale(pair, *pair.evidence.line(mean, spread), pair.presence.line(mean, spread, known))
+        asking = [(part, self.background(snapshot, part.modality)) for part in parts if part.sought]
+        behind = {one: own for one in wanted if (own := self.background(snapshot, one)) is not None}
+        looks = {one: own.look(targets[one][0], left_out) for one, own in behind.items()}
+        found = [(one, behind[one], best) for one, (_, _, best) in looks.items() if best is not None]
+        known, taken = _near(asking, [(own.rows[at], int(own.items[at])) for _, own, at in found], left_out)
+        rivals = dict(zip((one for one, _, _ in found), taken, strict=True))
+        made = {}
+        for modality, (mean, spread, _) in looks.items():
+            pair = calibration.pairs[f"{asker}->{modality}"]
+            presence = pair.presence.line(mean, spread, known, rivals.get(modality))
+            made[modality] = Scale(pair, *pair.evidence.line(mean, spread), presence)
         return Scales(made, _standing(calibration, snapshot, parts, wanted))
-
-    def _known(self, snapshot: Snapshot, parts: Sequence[EncodedPart], left_out: frozenset[int]) -> float | None:
-        """How near the library's own items of their kind come to the parts that ask, on average."""
-        behind = [(part, self.background(snapshot, part.modality)) for part in parts if part.sought]
-        found = [None if one is None else one.nearest(part.vector, left_out) for part, one in behind]
-        near = [cosine for cosine in found if cosine is not None]
-        return float(np.mean(near)) if near and len(near) == len(found) else None
 
     def calibration(self) -> Calibration | None:
         path = self._folder / NAME
@@ -113,6 +111,25 @@ class Chances:
             return known[modality]
 
 
+def _near(
+    asking: Asking, best: Sequence[tuple[Vectors, int]], left_out: frozenset[int]
+) -> tuple[float | None, list[float | None]]:
+    """How near items of their own kind come to the parts that ask, and to each best answer (row, item), on average."""
+    tops = []
+    for part, own in asking:
+        if own is None:
+            return None, [None] * len(best)
+        # One product of matrix and vector for each: for so few they beat one of two matrices.
+        cosines = np.stack([own.rows @ row for row in (part.vector, *(row for row, _ in best))])  # (1 + answers, rows)
+        for item in left_out:
+            cosines[:, own.items == item] = -np.inf
+        for at, (_, item) in enumerate(best, 1):  # of its own kind it is not its own rival
+            cosines[at, own.items == item] = -np.inf
+        tops.append(cosines.max(axis=1))
+    known, *taken = [float(one) if np.isfinite(one) else None for one in np.mean(tops, axis=0)]
+    return known, taken
+
+
 def asker_of(parts: Sequence[EncodedPart]) -> str:
     """The modality that asks, or the mix of them: edits and what is steered away from do not count."""
     asking = {part.modality for part in parts if part.sought}
@@ -121,9 +138,7 @@ def asker_of(parts: Sequence[EncodedPart]) -> str:
 
 def fusion_name(fusion: Fusion) -> str:
     """What tells one fusion from another: its kind, and what was chosen for each mix."""
-    choices = getattr(fusion, "choices", None)
-    digest = "" if choices is None else f" {blake2b(repr(choices).encode(), digest_size=8).hexdigest()}"
-    return type(fusion).__name__ + digest
+    return f"{type(fusion).__name__} {fusion.digest}" if isinstance(fusion, ChosenFusion) else type(fusion).__name__
 
 
 def by_chance(found: Mapping[Modality, Sequence[Near]], scales: Mapping[Modality, Scale]) -> list[Near]:

@@ -31,12 +31,14 @@ class Background:
         cosines = targets @ self.rows.T  # (queries, dim) · (dim, rows) -> (queries, rows)
         return cosines.mean(axis=1, dtype=np.float64), np.maximum(cosines.std(axis=1, dtype=np.float64), LEAST_SPREAD)
 
-    def nearest(self, row: Vectors, left_out: Collection[int]) -> float | None:
-        """Cosine of one vector with the nearest of these; none where all are left out."""
-        cosines = self.rows @ row
-        if left_out:
-            cosines = cosines[~np.isin(self.items, list(left_out))]
-        return float(cosines.max()) if len(cosines) else None
+    def look(self, target: Vectors, left_out: Collection[int]) -> tuple[float, float, int | None]:
+        """One target's level, and the place of the nearest of these; none where all are left out."""
+        cosines = self.rows @ target
+        mean, spread = float(cosines.mean(dtype=np.float64)), float(cosines.std(dtype=np.float64))
+        for item in left_out:
+            cosines[self.items == item] = -np.inf
+        best = int(cosines.argmax())
+        return mean, max(spread, LEAST_SPREAD), best if cosines[best] > -np.inf else None
 
 
 @dataclass(frozen=True)

@@ -20,30 +20,33 @@ POPULATION = (
 
 @dataclass(frozen=True)
 class Presence:
-    """Whether anything relevant is there: cosine · s + margin · (s − mean) / spread + known · n, above a floor.
+    """Whether anything relevant is there: cosine · s + margin · (s − mean) / spread + known · n − taken · t ≥ floor.
 
-    s is the cosine of the best hit, n that of each part with the nearest item of its own kind. A better hit never
-    counts for less.
+    s is the cosine of the best hit; n that of each part with the nearest item of its own kind; t that of the best
+    answer with the nearest item of the asking kind, which it may be the answer to. A better hit never counts for less.
     """
 
     cosine: float
     margin: float
     known: float
+    taken: float
     floor: float  # that all but a few answerable questions reach
-    usual: float  # n of a question that the library can answer
+    usual: tuple[float, float]  # n and t of a question that the library can answer
 
     def __post_init__(self) -> None:
-        if not (min(self.cosine, self.margin, self.known) >= 0 and 0 < self.cosine + self.margin < np.inf):
+        least = min(self.cosine, self.margin, self.known, self.taken)
+        if not (least >= 0 and 0 < self.cosine + self.margin < np.inf):
             raise ValueError("weights of presence must not be below 0, and a hit's cosine must count")
 
     @property
     def weights(self) -> Numbers:
-        return np.array([self.cosine, self.margin, self.known])
+        return np.array([self.cosine, self.margin, self.known, -self.taken])
 
-    def line(self, mean: float, spread: float, known: float | None) -> tuple[float, float]:
+    def line(self, mean: float, spread: float, known: float | None, taken: float | None) -> tuple[float, float]:
         """Slope and offset over the best hit's cosine, of what is 0 or more where something is close."""
-        n = self.usual if known is None else known
-        return self.cosine + self.margin / spread, self.known * n - self.margin * mean / spread - self.floor
+        n, t = (usual if one is None else one for one, usual in zip((known, taken), self.usual, strict=True))
+        offset = self.known * n - self.taken * t - self.margin * mean / spread - self.floor
+        return self.cosine + self.margin / spread, offset
 
 
 @dataclass(frozen=True)

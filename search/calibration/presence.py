@@ -26,28 +26,40 @@ class Askers:
     labels: Labels  # (background rows,): what these are relevant to
     kin: Labels  # (background rows,): the group that these belong to
 
-    def known(self, questions: Questions) -> tuple[Numbers, Numbers, Truth]:
-        """Cosine of each question with the nearest of its kind: among all, and among those that show something else.
+    def own(self, questions: Questions) -> Truth:
+        """What a question is made of, and its group, (questions, rows): it is asked as if it were new."""
+        itself: Truth = self.items[:, None] == self.behind.items[None, :]
+        return itself | _shared(questions.kin, self.kin)
 
-        What a question is made of, and its group, do not count: it is asked as if it were new. Last, whether the
-        library has another item of its kind for the same.
-        """
-        cosines = self.vectors @ self.behind.rows.T  # (questions, background rows)
-        own = self.items[:, None] == self.behind.items[None, :]
-        own |= (questions.kin[:, None] == self.kin[None, :]) & (questions.kin != NONE)[:, None]
-        same = questions.labels[:, None] == self.labels[None, :]
-        there = np.where(own, -1.0, cosines).max(axis=1)
-        return there, np.where(own | same, -1.0, cosines).max(axis=1), (same & ~own).any(axis=1)
+    def same(self, questions: Questions) -> Truth:
+        return _shared(questions.labels, self.labels)
+
+    def known(self, left_out: Truth) -> Numbers:
+        """Cosine of each question with the nearest item of its kind, (questions,)."""
+        nearest: Numbers = np.where(left_out, -1.0, self.vectors @ self.behind.rows.T).max(axis=1)
+        return nearest
+
+    def taken(self, best: Vectors, items: NDArray[np.int64], left_out: Truth) -> Numbers:
+        """Cosine of each best answer with the nearest item of the asking kind but itself, (questions,)."""
+        itself = items[:, None] == self.behind.items[None, :]
+        nearest: Numbers = np.where(left_out | itself, -1.0, best @ self.behind.rows.T).max(axis=1)
+        return nearest
+
+
+def _shared(one: Labels, other: Labels) -> Truth:
+    both: Truth = (one[:, None] == other[None, :]) & (one != NONE)[:, None]
+    return both
 
 
 @dataclass(frozen=True)
 class Lives:
-    """One row for each question in each of its lives: the best answer, and how well such questions are known."""
+    """One row for each question in each of its lives: the best answer, and how well both are known."""
 
     scores: Numbers
     means: Numbers
     spreads: Numbers
-    known: Numbers
+    known: Numbers  # how near items of their own kind come to the parts
+    taken: Numbers  # how near items of the asking kind come to the best answer
     there: Truth  # something relevant is
     label: NDArray[np.int64]
 
@@ -59,10 +71,11 @@ class Lives:
 
     @property
     def features(self) -> Numbers:
-        return np.column_stack([self.scores, (self.scores - self.means) / self.spreads, self.known])
+        return np.column_stack([self.scores, (self.scores - self.means) / self.spreads, self.known, self.taken])
 
 
-COLUMNS = ("scores", "means", "spreads", "known", "there", "label")
+COLUMNS = ("scores", "means", "spreads", "known", "taken", "there", "label")
+SIGNS = np.array([1.0, 1.0, 1.0, -1.0])  # what each feature may count as: for, or against
 
 
 def lives_of(
@@ -78,59 +91,78 @@ def lives_of(
     As it is only where something relevant is left, and where each of its parts has another like it: a question whose
     like the library never saw would teach that it need not know any.
     """
-    known = [one.known(questions) for one in askers]
-    there, unknown = (np.mean([one[at] for one in known], axis=0) for at in (0, 1))
-    again = np.all([one[2] for one in known], axis=0)
-    means, spreads = behind.level(questions.targets)
-    nothing = np.empty(0)
-    rows = [Lives(nothing, nothing, nothing, nothing, nothing.astype(np.bool_), nothing.astype(np.int64))]
+    found = []
     step = max(1, BLOCK_SCORES // max(1, len(gallery.points)))
     for start in range(0, len(questions), step):
         at = np.arange(start, min(start + step, len(questions)))
-        some = questions.some(at)
-        scores = item_scores(some, gallery)
-        scores[(some.kin[:, None] == kin[None, :]) & (some.kin != NONE)[:, None]] = -np.inf
-        relevant = some.labels[:, None] == answers[None, :]
-        bare = np.where(relevant, -np.inf, scores).max(axis=1, initial=-np.inf)
-        best = scores.max(axis=1, initial=-np.inf)
-        left = (relevant & np.isfinite(scores)).any(axis=1) & again[at]
-        lives = (
-            (best, there, left, True),
-            (bare, there, np.isfinite(bare), False),
-            (bare, unknown, np.isfinite(bare), False),
-        )
-        for top, knows, chosen, truth in lives:
-            mine = at[chosen]
-            columns = top[chosen].astype(np.float64), means[mine], spreads[mine], knows[mine]
-            rows.append(Lives(*columns, np.full(len(mine), truth), questions.labels[mine]))
-    return Lives(*(np.concatenate([getattr(row, name) for row in rows]) for name in COLUMNS))
+        mine = [Askers(one.vectors[at], one.items[at], one.behind, one.labels, one.kin) for one in askers]
+        found += _three_lives(questions.some(at), mine, gallery, answers, kin, behind)
+    return Lives(*(np.concatenate([getattr(one, name) for one in found]) for name in COLUMNS))
+
+
+def _three_lives(
+    questions: Questions,
+    askers: Sequence[Askers],
+    gallery: ItemPoints,
+    answers: Labels,
+    kin: Labels,
+    behind: Background,
+) -> list[Lives]:
+    scores = item_scores(questions, gallery)  # (questions, items)
+    scores[_shared(questions.kin, kin)] = -np.inf
+    relevant = _shared(questions.labels, answers)
+    bare = np.where(relevant, -np.inf, scores)
+    own = [one.own(questions) for one in askers]
+    unlike = [mine | one.same(questions) for one, mine in zip(askers, own, strict=True)]
+    left: Truth = np.isfinite(np.where(relevant, scores, -np.inf).max(axis=1, initial=-np.inf))
+    for more, mine in zip(unlike, own, strict=True):
+        left &= (more & ~mine).any(axis=1)
+    something: Truth = np.isfinite(bare.max(axis=1, initial=-np.inf))
+    means, spreads = behind.level(questions.targets)
+    # The best answer among the background, as a search that knows nothing else finds it.
+    places = np.searchsorted(gallery.items, behind.items)
+    near = questions.targets @ behind.rows.T
+    lives = []
+    for alive, left_out, chosen, truth in (
+        (scores, own, left, True),
+        (bare, own, something, False),
+        (bare, unlike, something, False),
+    ):
+        rows = np.where(np.isfinite(alive[:, places]), near, -np.inf).argmax(axis=1)
+        known = np.mean([one.known(out) for one, out in zip(askers, left_out, strict=True)], axis=0)
+        best, items = behind.rows[rows], behind.items[rows]
+        taken = np.mean([one.taken(best, items, out) for one, out in zip(askers, left_out, strict=True)], axis=0)
+        top = alive.max(axis=1, initial=-np.inf).astype(np.float64)
+        there = np.full(len(top), truth)
+        lives.append(Lives(top, means, spreads, known, taken, there, questions.labels).some(chosen))
+    return lives
 
 
 def best_of(hits: Hits) -> Lives:
     """The best hit of each list, with nothing known of the questions."""
-    first = hits.some(hits.first)
-    return Lives(first.scores, first.means, first.spreads, np.zeros(len(first)), first.answerable, first.label)
+    first, nothing = hits.some(hits.first), np.zeros(int(hits.first.sum()))
+    return Lives(first.scores, first.means, first.spreads, nothing, nothing, first.answerable, first.label)
 
 
 def fit_presence(lives: Lives) -> Presence:
-    """A logistic regression of as many features as count for and not against, with its floor."""
-    there = lives.there
-    used = [0, 1, 2]
+    """A logistic regression of the features that count as they may, with its floor."""
+    there, features = lives.there, lives.features * SIGNS
+    used = list(range(len(SIGNS)))
     while True:
-        weights = logistic(lives.features[:, used], there)
-        against = [at for at, weight in zip(used, weights[:-1].tolist(), strict=True) if weight <= 0]
-        if not against or len(used) == 1:
+        weights = logistic(features[:, used], there)[:-1]
+        kept = [at for at, weight in zip(used, weights.tolist(), strict=True) if weight > 0]
+        if len(kept) == len(used) or not kept:
             break
-        used = [at for at in used if at not in against] or [0]
-    found = np.zeros(3)
-    found[used] = np.maximum(weights[:-1], 0)
+        used = kept
+    found = np.zeros(len(SIGNS))
+    found[used] = np.maximum(weights, 0)
     if not found[:2].any():  # then by cosine alone: a better hit must never count for less
         found[0] = 1.0
-    cosine, margin, known = found.tolist()
-    odds = lives.features @ found
+    odds = features @ found
     best = np.sort(odds[there])
-    usual = float(np.median(lives.known[there]))
-    return Presence(cosine, margin, known, float(best[_allowed(len(best))]), usual)
+    usual = float(np.median(lives.known[there])), float(np.median(lives.taken[there]))
+    cosine, margin, known, taken = found.tolist()
+    return Presence(cosine, margin, known, taken, float(best[_allowed(len(best))]), usual)
 
 
 def _allowed(questions: int) -> int:

@@ -84,6 +84,10 @@ def read_calibration(folder: Path) -> Calibration | None:
 
 def _pair(document: dict[str, Any]) -> PairCalibration:
     curve = Curve(**{name: tuple(values) for name, values in document.pop("curve").items()})
-    evidence, presence = Evidence(**document.pop("evidence")), Presence(**document.pop("presence"))
+    evidence, presence = Evidence(**document.pop("evidence")), _presence(document.pop("presence"))
     table = tuple(Bin(**one) for one in document.pop("table"))
     return PairCalibration(**document, evidence=evidence, presence=presence, curve=curve, table=table)
+
+
+def _presence(document: dict[str, Any]) -> Presence:
+    return Presence(**document | {"usual": tuple(document["usual"])})

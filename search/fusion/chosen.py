@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,11 @@ class ChosenFusion:
             return MeanFusion()
         nearest = max(known, key=lambda row: (len(row.mix), row.figures.get("fixed", 0.0)))
         return FixedFusion(nearest.fixed)
+
+    @cached_property
+    def digest(self) -> str:
+        """Tells one set of choices from another."""
+        return blake2b(repr(self.choices).encode(), digest_size=8).hexdigest()
 
     @cached_property
     def _table(self) -> dict[tuple[tuple[Modality, ...], Modality], Choice]:

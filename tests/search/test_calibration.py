@@ -330,11 +330,15 @@ def test_a_question_lives_without_its_group_without_what_is_right_and_without_it
     np.testing.assert_allclose(lives.scores, [far, far, 0, 0, 0, 0, 0, 0], atol=1e-6)
     alike = float(pictures[0] @ pictures[1])
     np.testing.assert_allclose(lives.known, [alike, alike, alike, alike, 0, 0, 0, 0], atol=1e-6)
+    # What the first two find is the sound of the other, of which the other's picture, at twice the cosine, may ask.
+    np.testing.assert_allclose(lives.taken[:2], [2 * far, 2 * far], atol=1e-6)
 
 
 def test_presence_never_counts_a_better_hit_for_less() -> None:
-    for weights in ((-1, 1, 1), (1, -1, 1), (0, 0, 1), (1, 1, -1)):
+    for weights in ((-1, 1, 1, 1), (1, -1, 1, 1), (0, 0, 1, 1), (1, 1, -1, 1), (1, 1, 1, -1)):
         with pytest.raises(ValueError, match="weights of presence"):
-            Presence(*weights, floor=0, usual=0)
-    slope, offset = Presence(2, 1, 3, floor=4, usual=0.5).line(mean=0.1, spread=0.2, known=None)
-    assert slope * 0.6 + offset == pytest.approx(2 * 0.6 + (0.6 - 0.1) / 0.2 + 3 * 0.5 - 4)
+            Presence(*weights, floor=0, usual=(0, 0))
+    presence = Presence(2, 1, 3, 5, floor=4, usual=(0.5, 0.3))
+    for near, (known, taken) in (((None, None), (0.5, 0.3)), ((0.9, 0.7), (0.9, 0.7))):
+        slope, offset = presence.line(0.1, 0.2, *near)
+        assert slope * 0.6 + offset == pytest.approx(2 * 0.6 + (0.6 - 0.1) / 0.2 + 3 * known - 5 * taken - 4)
