@@ -154,12 +154,10 @@ def first_ranks(targets: Vectors, lesson: EditLesson) -> Numbers:
 
 def figures(found: Numbers) -> dict[str, Any]:
     """R@1 and R@10 of each way, and what the learned one adds to the plain sum; the same draws for all."""
-    rng = np.random.default_rng(0)
-    draws = rng.integers(len(found), size=(RESAMPLES, len(found)))
     told: dict[str, Any] = {}
     for cut in (1, FIRST):
         right = (found <= cut).astype(np.float64)
-        means = right[draws].mean(axis=1)  # (resamples, ways)
+        means = resampled(right)
         told |= {f"{way} R@{cut}": interval(means[:, at], right[:, at].mean()) for at, way in enumerate(EDITED)}
         added = right[:, 3] - right[:, 0]
         told[f"learned - sum R@{cut}"] = interval(means[:, 3] - means[:, 0], added.mean())
@@ -212,14 +210,18 @@ def shares(lesson: WithoutLesson, asker: str, wanted: Modality, rule: Arrays) ->
 
 
 def told_of(found: Numbers) -> dict[str, Any]:
-    rng = np.random.default_rng(0)
-    draws = rng.integers(len(found), size=(RESAMPLES, len(found)))
-    means, value = found[draws].mean(axis=1), found.mean(axis=0)
+    means, value = resampled(found), found.mean(axis=0)
     names = ("before", "fixed", "learned", "wanted before", "wanted fixed", "wanted learned", "wanted, cut out")
     told: dict[str, Any] = {name: interval(means[:, at], value[at]) for at, name in enumerate(names)}
     for at, name in ((1, "fixed ratio"), (2, "learned ratio")):
         told[name] = interval(means[:, at] / means[:, 0], value[at] / value[0])
     return told
+
+
+def resampled(found: Numbers) -> Numbers:
+    """Means over questions drawn again and again, the same draws for every column: (resamples, columns)."""
+    rng = np.random.default_rng(0)
+    return np.stack([found[rng.integers(len(found), size=len(found))].mean(axis=0) for _ in range(RESAMPLES)])
 
 
 def slices(cells: Sequence[Cell]) -> Iterator[tuple[str, list[Cell]]]:
