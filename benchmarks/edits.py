@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hearsee.core.edits import EDIT, FILE, WITHOUT, read_edits
+from hearsee.core.errors import BadInput
 from hearsee.core.fuser import Arrays
 from hearsee.core.modality import Modality
 from hearsee.core.vectors import Vectors
@@ -194,12 +195,14 @@ def shares(lesson: WithoutLesson, asker: str, wanted: Modality, rule: Arrays) ->
     modality = Modality(asker) if asker in set(Modality) else Modality.TEXT
 
     def steered(by: Arrays | None) -> Vectors:
-        pairs = zip(lesson.target, lesson.words[0], strict=True)
-        parts = (
-            [EncodedPart(modality, 1.0, False, row), EncodedPart(lesson.modality, 1.0, True, shunned, rule=by)]
-            for row, shunned in pairs
-        )
-        return np.stack([MeanFusion().fuse(one, wanted) for one in parts])
+        return np.stack([one_steered(*both, by) for both in zip(lesson.target, lesson.words[0], strict=True)])
+
+    def one_steered(row: Vectors, shunned: Vectors, by: Arrays | None) -> Vectors:
+        parts = [EncodedPart(modality, 1.0, False, row), EncodedPart(lesson.modality, 1.0, True, shunned, rule=by)]
+        try:
+            return MeanFusion().fuse(parts, wanted)
+        except BadInput:  # "this, but not this" is refused: it counts as not steered
+            return row
 
     cosines = [rows @ lesson.answers.T for rows in (lesson.target, steered(None), steered(rule))]
     orders = [np.argsort(-one, axis=1)[:, :FIRST] for one in cosines]
