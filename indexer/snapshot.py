@@ -20,6 +20,7 @@ from hearsee.indexer.heads import live_space
 from hearsee.indexer.lock import opening
 from hearsee.indexer.shards.files import Stretch, projected, read_shard, stretches
 from hearsee.indexer.shards.flat import FlatShard
+from hearsee.indexer.shards.ledger import fastest
 
 log = logging.getLogger(__name__)
 TRIES = 20
@@ -105,7 +106,8 @@ class _Loading:
             log.warning("shard %s was made with other heads: using its segments instead", self._folder / row.path)
             return None
         try:
-            return Source(*read_shard(self._folder, row))
+            rows, point_ids, item_ids = read_shard(self._folder, row)
+            return Source(fastest(self._folder, row.sha256, rows), point_ids, item_ids)
         except Damaged as damaged:
             log.warning("%s; until then its segments are used instead", damaged)
             return None
