@@ -86,7 +86,10 @@ def align_bridge(
     told_of = (
         f"{report.sounds:,} sounds told their middle" if report.sounds else "no sounds told their middle: --library"
     )
-    console().print(visible(f"space in {out}: use it with --space {out}; {told_of}"))
+    console().print(visible(f"space in {out}: index with --space {out}; {told_of}"))
+    console().print(
+        visible(f"a library of the same towers takes it as it is: hearsee align switch --to {out}"), style="dim"
+    )
 
 
 def _unpaired(library: Path | None, spaces: tuple[Space, Space]) -> tuple[Vectors | None, Vectors | None]:

@@ -19,6 +19,7 @@ from hearsee.core.space import load_space
 from hearsee.core.vectors import unit
 from hearsee.indexer.align.bridged import read_texts
 from hearsee.indexer.align.scenes import captions
+from hearsee.indexer.library import Library
 from tests.indexer import bags
 
 
@@ -96,39 +97,48 @@ def test_captions_of_a_file_make_a_bridge_and_bad_ones_a_line(
         assert said in " ".join(error[-3:])
         assert not (tmp_path / "out" / "space.json").exists()
     assert run([*base, "--captions", str(own), "--epochs", "0"]) == 0
-    assert "use it with --space" in " ".join(capsys.readouterr().out.split())
+    assert "index with --space" in " ".join(capsys.readouterr().out.split())
     assert unit(load_space(str(tmp_path / "out")).head(Modality.AUDIO).apply(np.eye(200, dtype=np.float32))).shape == (
         200,
         160,
     )
 
 
-def test_a_library_tells_where_sounds_lie(
+def test_a_library_tells_where_sounds_lie_and_takes_the_bridge(
     tmp_path: Path, spaces: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Sounds of the space that the bridge leads from, indexed in it; of any other they are refused."""
-    towers = {"text": {"tower": "bag", "options": {"salt": "ears", "dim": 16}}, "audio": {"tower": "hash"}}
-    ears, shelf, own = tmp_path / "hash-ears", tmp_path / "shelf", tmp_path / "own.txt"
-    ears.mkdir()
-    (ears / "space.json").write_text(json.dumps({"name": "ears", "dim": 16, "towers": towers, "aligned": [*towers]}))
+    """As clip-clap before and after: its sounds teach the bridge, then it switches; sounds of another tower do not."""
+    reads = {name: {"tower": "bag", "options": {"salt": name, "dim": 16}} for name in ("ears", "eyes")}
+    senses = {"tower": "hash"}
+    folders = {}
+    for name, towers in (
+        ("one", {"text": reads["ears"], "audio": senses}),
+        ("other", {"text": reads["eyes"], "image": senses}),
+        ("unbridged", {"text": reads["eyes"], "image": senses, "audio": senses}),
+    ):
+        folders[name] = tmp_path / name
+        folders[name].mkdir()
+        about = {"name": name, "dim": 16, "towers": towers, "aligned": [*towers]}
+        (folders[name] / "space.json").write_text(json.dumps(about))
+    shelf, own, library, out = tmp_path / "shelf", tmp_path / "own.txt", str(tmp_path / "library"), tmp_path / "out"
     shelf.mkdir()
-    noise = np.random.default_rng(0).standard_normal(30 * 8000).astype(np.float32) * 0.1
-    soundfile.write(shelf / "long.wav", noise, 8000)
+    soundfile.write(shelf / "long.wav", np.random.default_rng(0).standard_normal(240_000) * 0.1, 8000)
     own.write_text("\n".join(captions(400)))
-    library = str(tmp_path / "library")
-    assert run(["index", str(shelf), "--library", library, "--space", str(ears)]) == 0
-    base = ["align", "bridge", "--captions", str(own), "--into", spaces[1], "--library", library, "--epochs", "1"]
+    assert run(["index", str(shelf), "--library", library, "--space", str(folders["unbridged"])]) == 0
+    base = ["align", "bridge", "--captions", str(own), "--library", library, "--epochs", "1"]
     capsys.readouterr()
-    assert run([*base, "--from", str(ears), "--out", str(tmp_path / "out"), "--json"]) == 0
+    ways = ["--from", str(folders["one"]), "--into", str(folders["other"]), "--out", str(out)]
+    assert run([*base, *ways, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["bridge"]
     assert (told["sounds"], told["pictures"]) == (30, 0)
-    centre = load_space(str(tmp_path / "out")).head(Modality.AUDIO).more["centre"]
-    windows = load_space(str(ears)).tower(Modality.AUDIO)
-    heard = windows.encode(
-        find_preparation(windows.preparation)(
-            Sound(soundfile.read(shelf / "long.wav", dtype="float32", always_2d=True)[0], 8000)
-        )
-    )
-    np.testing.assert_allclose(centre, heard.mean(axis=0), atol=2e-3)  # float16 in the library
-    assert run([*base, "--from", spaces[0], "--out", str(tmp_path / "not")]) == 1
+    head = load_space(str(out)).head(Modality.AUDIO)
+    windows = load_space(str(folders["one"])).tower(Modality.AUDIO)
+    sound = Sound(soundfile.read(shelf / "long.wav", dtype="float32", always_2d=True)[0], 8000)
+    heard = windows.encode(find_preparation(windows.preparation)(sound))
+    np.testing.assert_allclose(head.more["centre"], heard.mean(axis=0), atol=2e-3)  # float16 in the library
+    assert run(["align", "switch", "--to", str(out), "--library", library]) == 0
+    with Library.open(library) as opened:
+        assert opened.snapshot().space.head(Modality.AUDIO).fingerprint == head.fingerprint
+    capsys.readouterr()
+    assert run([*base, "--from", spaces[0], "--into", spaces[1], "--out", str(tmp_path / "not")]) == 1
     assert "holds 0 points of sounds that the tower of space" in " ".join(capsys.readouterr().err.split())
