@@ -19,8 +19,8 @@ from hearsee.toybox.draw import picture
 from hearsee.toybox.lessons import prepared
 from hearsee.toybox.rerank.features import Senses
 from hearsee.toybox.rerank.lessons import fits, full_captions, make_album, near_misses, partial_captions, together
-from hearsee.toybox.rerank.reader import ASPECTS, WIDTH, Each, Reader, fit
 from hearsee.toybox.rerank.measure import measure
+from hearsee.toybox.rerank.reader import ASPECTS, WIDTH, Each, Reader, fit
 from hearsee.toybox.rerank.reranker import FILE, WEIGHTS, ToyboxReranker, load_reader, toybox_reranker
 from hearsee.toybox.rerank.train import Recipe, train
 from hearsee.toybox.space import RERANKER, toybox_space
