@@ -65,7 +65,7 @@ def align_heads(
         raise BadInput("--vectors needs --out DIR: there is no library to put the heads into")
     given: dict[str, Any] = {"dim": dim, "epochs": epochs, "batch": batch, "rate": rate}
     recipe = HeadRecipe(
-        kind=kind, loss=loss, seed=seed, device=_device(device), bfloat16=bfloat16, compiled=compiled,
+        start="best", kind=kind, loss=loss, seed=seed, device=_device(device), bfloat16=bfloat16, compiled=compiled,
         **{field: value for field, value in given.items() if value is not None},
     )  # fmt: skip
     folder = out or settings.library / RUNS

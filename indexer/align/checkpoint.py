@@ -55,7 +55,9 @@ class Checkpoints:
         mine = {**self.identity, "format": str(FORMAT)}
         other = [name for name in mine if identity.get(name) != mine[name]]
         if other:
-            differs = "; ".join(f"{name}: {_short(identity.get(name))} against {_short(mine[name])}" for name in other)
+            differs = "; ".join(
+                f"{name}: {_short(identity.get(name))} against {_short(mine[name])}" for name in other[:2]
+            )
             raise Refused(
                 f"{self.path} is of another run ({differs}): train as before, name another folder, or remove it to "
                 "start anew"

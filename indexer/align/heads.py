@@ -65,8 +65,6 @@ def new_heads(
 
     From `old` heads they start as what those do, if those are linear or the identity, and with their residual if not.
     """
-    if kind not in KINDS:
-        raise BadInput(f"no head is called {kind!r}: use one of {', '.join(KINDS)}")
     made = nn.ModuleDict()
     for modality in sorted(table.vectors):  # in order, or the draws would differ
         given = table.vectors[modality]

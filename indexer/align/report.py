@@ -54,7 +54,7 @@ class Report:
     forgotten: Forgotten | None  # none where there were no old heads
     groups: Mapping[str, int]  # learned from, stopped by, judged by
     history: Sequence[Step]
-    best_epoch: int
+    best_epoch: int  # 0: training did not get beyond where it started
     seconds: float
     notes: Sequence[str]
     recipe: Mapping[str, Any]

@@ -26,12 +26,15 @@ from hearsee.core.head import MLP, Head, Heads
 from hearsee.core.modality import Modality
 from hearsee.indexer.align.checkpoint import Checkpoints
 from hearsee.indexer.align.data import Split, Table, paired_groups, pairs_of
-from hearsee.indexer.align.heads import TrainedHead, new_heads
+from hearsee.indexer.align.first import RIDGES, first_heads
+from hearsee.indexer.align.heads import KINDS, TrainedHead, new_heads
 from hearsee.indexer.align.loop import Batch, Epoch, Plan, fit
 from hearsee.indexer.align.objective import INFO_NCE, GroupLoss
 from hearsee.indexer.align.recall import answers, mean_recall, projected
 from hearsee.indexer.align.report import Report, Step, judge
 from hearsee.indexer.align.sampling import Sampler
+
+AUTO, BEST, RANDOM = "auto", "best", "random"
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class HeadRecipe:
     """Everything that decides the heads, together with the split and the old heads."""
 
     seed: int = 0
+    start: str = AUTO  # old heads, or where there are none by regression; best: whichever validates better; random
     kind: str = MLP  # or linear
     dim: int | None = None  # of the shared space; none: that of the old heads
     width: int = 512  # of the residual's hidden layer
@@ -47,7 +51,7 @@ class HeadRecipe:
     epochs: int = 60
     batch: int = 1024  # groups
     positives: int = 1  # rows of one modality that a group brings into a batch
-    rate: float = 1e-3
+    rate: float = 3e-4  # it starts from what is good already
     weight_decay: float = 0.05
     average: float = 0.99
     patience: int | None = 15
@@ -79,9 +83,16 @@ def train_heads(
     table = given.train
     _check(given, recipe, old)
     dim = recipe.dim or _dim_of(old)
-    torch.manual_seed(recipe.seed)
-    heads = new_heads(table, old, recipe.kind, dim, recipe.width, recipe.dropout)
     started, history = time.monotonic(), list[Step]()
+    loss = GroupLoss(recipe.loss, recipe.consistency, recipe.bfloat16)
+    checkpoints = None if folder is None else Checkpoints(folder, _identity(given, recipe, old, space), say)
+    if checkpoints is not None:
+        checkpoints.load()  # refused before anything is worked out
+    start = _start(given, recipe, old, dim, say)
+    torch.manual_seed(recipe.seed)
+    heads = new_heads(table, start, recipe.kind, dim, recipe.width, recipe.dropout)
+    begun = core_heads(heads)
+    least = _recall(begun, given)
     batch = min(recipe.batch, len(paired_groups(table)))
     sampler = Sampler.of(table, replace(recipe, batch=batch), heads)
     plan = Plan(
@@ -94,15 +105,13 @@ def train_heads(
         return sampler.epoch(number)
 
     def validate(average: nn.ModuleDict) -> float:
-        made = core_heads(average)
         try:
             with np.errstate(over="ignore", invalid="ignore"):  # answered in the next lines, with what to do
-                rows = projected(made, given.validation)
+                return _recall(core_heads(average), given)
         except BadInput:
             raise HearseeError(
                 f"training lost its way: its heads no longer give numbers; use a rate below {recipe.rate:g}"
             ) from None
-        return mean_recall(answers(rows, given.validation))
 
     def tell(epoch: Epoch) -> None:
         history.append(Step(epoch.number, epoch.loss, epoch.score))
@@ -115,20 +124,39 @@ def train_heads(
         elif epoch.number == 1:
             say(f"going on from {folder}")
 
-    checkpoints = None if folder is None else Checkpoints(folder, _identity(given, recipe, old, space), say)
-    loss = GroupLoss(recipe.loss, recipe.consistency, recipe.bfloat16)
     best = fit(heads, epoch_of, plan, validate, tell, loss, checkpoints)
-    new = core_heads(best)
+    top = max(history, key=lambda step: step.recall)
+    new = core_heads(best) if top.recall > least else begun  # training may not be worth it
     held = given.held
     before = None if old is None else answers(projected(old, held), held)
     verdict = judge(before, answers(projected(new, held), held), recipe.seed)
     counted = {name: len(part.known) for name, part in vars(given).items()}
     report = Report(
-        **vars(verdict), groups=counted, history=history, best_epoch=max(history, key=lambda step: step.recall).epoch,
+        **vars(verdict), groups=counted, history=history, best_epoch=top.epoch if top.recall > least else 0,
         seconds=time.monotonic() - started, notes=table.notes, recipe=asdict(recipe),
     )  # fmt: skip
     about = {"recipe": asdict(recipe), "groups": counted, "verdict": report.verdict, "sentence": report.sentence}
     return Heads({Modality.named(name): head for name, head in new.items()}, dim, about=about), report
+
+
+def _start(
+    given: Split, recipe: HeadRecipe, old: Mapping[str, Head] | None, dim: int, say: Callable[[str], None]
+) -> Mapping[str, Head] | None:
+    """The heads that training goes on from; none: drawn at random."""
+    if recipe.start == RANDOM:
+        return None
+    if recipe.start == AUTO and old is not None:
+        return old
+    ways: dict[str, Mapping[str, Head]] = {} if old is None else {"the old heads": old}
+    ways |= {f"regression, ridge {ridge:g}": first_heads(given.train, dim, ridge) for ridge in RIDGES}
+    found = {way: _recall(heads, given) for way, heads in ways.items()}
+    best = max(found, key=lambda way: found[way])  # the old heads where none is better
+    say(f"starting from {best}: validation: mean recall {found[best]:.3f}")
+    return ways[best]
+
+
+def _recall(heads: Mapping[str, Head], given: Split) -> float:
+    return mean_recall(answers(projected(heads, given.validation), given.validation))
 
 
 def core_heads(modules: nn.ModuleDict) -> dict[str, Head]:
@@ -149,6 +177,10 @@ def _check(given: Split, recipe: HeadRecipe, old: Mapping[str, Head] | None) -> 
     for name in ("rate", "noise", "fuse_mix", "modality_dropout", "consistency", "weight_decay", "dropout"):
         if not 0 <= getattr(recipe, name) < np.inf or (name == "rate" and not recipe.rate):
             raise BadInput(f"{name} is {getattr(recipe, name)}: it must be a number above 0, or 0 to leave it out")
+    if recipe.kind not in KINDS:
+        raise BadInput(f"no head is called {recipe.kind!r}: use one of {', '.join(KINDS)}")
+    if recipe.start not in (AUTO, BEST, RANDOM):
+        raise BadInput(f"no start is called {recipe.start!r}: use {AUTO}, {BEST} or {RANDOM}")
     pairs = {name: set(pairs_of(part)) for name, part in vars(given).items()}
     for name, words in (("validation", "to stop by"), ("held", "to judge by")):
         part: Table = getattr(given, name)

@@ -12,10 +12,10 @@ import numpy as np
 from hearsee.core.head import Head, Heads
 from hearsee.core.vectors import Vectors
 from hearsee.indexer.align.data import Table, split, table_of
-from hearsee.indexer.align.training import HeadRecipe, train_heads
+from hearsee.indexer.align.training import RANDOM, HeadRecipe, train_heads
 
 HIDDEN, CAPTIONS = 6, 3
-QUICK = HeadRecipe(dim=8, epochs=12, batch=64, width=16, rate=5e-3)
+QUICK = HeadRecipe(start=RANDOM, dim=8, epochs=12, batch=64, width=16, rate=5e-3)
 
 
 def view(things: Vectors, dim: int, noise: float, seed: int) -> Vectors:

@@ -10,10 +10,12 @@ import pytest
 from hearsee.core.errors import BadInput, HearseeError
 from hearsee.core.head import Head
 from hearsee.core.modality import Modality
+from hearsee.core.vectors import unit
 from hearsee.indexer.align.data import Table, paired_groups, pairs_of, split, table_of
+from hearsee.indexer.align.first import first_heads
 from hearsee.indexer.align.recall import Answers, answers, mean_recall, projected
 from hearsee.indexer.align.report import BETTER, NOT_BETTER, UNKNOWN, judge
-from hearsee.indexer.align.training import HeadRecipe, train_heads
+from hearsee.indexer.align.training import AUTO, BEST, HeadRecipe, train_heads
 from tests.indexer.pairs import CAPTIONS, QUICK, old_heads, views
 
 EYE = np.eye(4, dtype=np.float32)
@@ -35,6 +37,39 @@ def test_heads_find_the_other_view_of_things_they_never_saw(kind: str, loss: str
     assert again == pytest.approx(found)
 
 
+def test_regression_is_a_start_and_training_never_ends_below_it() -> None:
+    given = split(views(sounds=True))
+    told: list[str] = []
+    start = replace(QUICK, start=AUTO, kind="linear", epochs=1)
+    heads, report = train_heads(given, replace(start, rate=1e-12), say=told.append)
+    assert told[0].startswith("starting from regression, ridge ")
+    assert min(one.after["recall@10"].value for one in report.directions) > 0.6
+    wild, ruined = train_heads(given, replace(start, rate=5.0))
+    assert ruined.history[0].recall < report.history[0].recall
+    assert ruined.best_epoch == 0
+    assert wild.by_modality.keys() == heads.by_modality.keys()
+    assert [one.after for one in ruined.directions] == [one.after for one in report.directions]
+    # Old heads that know nothing are no start where regression does better.
+    old = old_heads(given.train, 8)
+    told.clear()
+    train_heads(given, replace(start, start=BEST), old=old, say=told.append)
+    assert "from regression" in told[0]
+
+
+def test_regression_needs_neither_many_rows_nor_many_numbers() -> None:
+    table = views(40)
+    wide = {name: np.pad(rows, ((0, 0), (0, 300))) for name, rows in table.vectors.items()}
+    few = first_heads(Table(wide, table.groups, table.items), 8, 1.5)
+    many = first_heads(table, 8, 1.5)
+    cosines = []
+    for heads, rows in ((few, wide), (many, table.vectors)):
+        shared = {name: unit(heads[name].apply(rows[name])) for name in rows}
+        cosines.append(shared["image"] @ shared["text"].T)
+        assert all(head.problem(rows[name].shape[1], 8) is None for name, head in heads.items())
+    np.testing.assert_allclose(cosines[0], cosines[1], atol=1e-3)
+    assert first_heads(table, 30, 1.5)["image"].problem(24, 30) is None  # more numbers than the towers give
+
+
 def test_the_same_seed_gives_the_same_bits() -> None:
     given = split(views())
     recipe = replace(QUICK, epochs=3, fuse_mix=1.0, noise=0.1, modality_dropout=0.2, consistency=0.1, hard_negatives=2)
@@ -48,7 +83,7 @@ def test_the_same_seed_gives_the_same_bits() -> None:
 def test_training_starts_from_the_old_heads_and_is_compared_with_them() -> None:
     given = split(views())
     old = old_heads(given.train, 8)
-    heads, report = train_heads(given, replace(QUICK, dim=None), old=old)
+    heads, report = train_heads(given, replace(QUICK, dim=None, start=AUTO), old=old)
     assert heads.dim == 8
     assert report.verdict == BETTER
     before = mean_recall(answers(projected(old, given.held), given.held))
@@ -57,7 +92,7 @@ def test_training_starts_from_the_old_heads_and_is_compared_with_them() -> None:
     assert report.forgotten is not None
     assert report.forgotten.still_first <= report.forgotten.still_among_ten <= report.forgotten.questions
     trained = {modality.value: head for modality, head in heads.by_modality.items()}
-    _, again = train_heads(given, replace(QUICK, dim=None, epochs=1, rate=1e-9), old=trained)
+    _, again = train_heads(given, replace(QUICK, dim=None, epochs=1, rate=1e-9, start=AUTO), old=trained)
     assert again.verdict == NOT_BETTER  # a step of nothing changes nothing: residual, centre and bias were taken over
     assert again.gain.value == pytest.approx(0, abs=0.01)
     assert again.forgotten is not None
@@ -152,6 +187,7 @@ def test_a_group_whose_captions_contradict_each_other_is_left_out_and_named() ->
     ("change", "words"),
     [
         ({"kind": "forest"}, "no head is called 'forest'"),
+        ({"start": "over"}, "no start is called 'over'"),
         ({"loss": "hinge"}, "no loss is called 'hinge'"),
         ({"epochs": 0}, "epochs is 0"),
         ({"rate": float("nan")}, "rate is nan"),
