@@ -31,6 +31,7 @@ from hearsee.core.vectors import Vectors
 from hearsee.indexer.batch import Add, Batch
 from hearsee.indexer.writer import Writer
 from hearsee.search import Searcher, open_library
+from hearsee.search.answer import Hit
 from hearsee.search.calibration.chance import by_chance
 from hearsee.search.calibration.evidence import background
 from hearsee.search.calibration.fit import calibrate
@@ -49,8 +50,9 @@ from hearsee.toybox.space import toybox_space
 from hearsee.toybox.towers.encoders import WEIGHTS
 from hearsee.toybox.write import group
 
-FIRST_SEED = 7_000_000
+FIRST_SEED = 8_000_000
 ABSENT_THINGS = 8
+TURNS = 5
 ASKED = 100  # questions of each sort, pair and seed
 KEPT = {"image": 1.0, "audio": 0.5, "text": 0.3}  # share of the groups whose item a lopsided library holds
 RIGHT = SHARED | {"image->image": SEEN, "text->text": SEEN, "audio->audio": HEARD}
@@ -244,24 +246,29 @@ def _merged(near: Mapping[Modality, list[tuple[float, int, int]]], level: Mappin
 def milliseconds(searcher: Searcher, world: World, asking: Sequence[str]) -> float:
     """What fusing and calibrating add to a query for pictures and sounds that is made of these parts.
 
-    Targets, levels and curves, the merge, a chance for each hit; one part is not fused.
+    Targets, levels and curves, the merge, a chance for each hit; one part is not fused. The best of several turns, as
+    other work on the machine stretches some; the median over questions.
     """
-    snapshot, times = searcher.library.snapshot(), []
+    times = []
     for row in world.fresh[:100]:
         parts = [EncodedPart(Modality(one), 1.0, False, world.vectors[one][row]) for one in asking]
-        token = kept(searcher, world, asking, row)
-        hits = searcher.search(token=token, wanted="image,audio").hits
-        began = time.perf_counter()
-        targets = {one: searcher.fusion.fuse(parts, one)[None] for one in (Modality.IMAGE, Modality.AUDIO)}
-        fused = time.perf_counter()
-        near = {modality: snapshot.parts[modality].nearest(target, 10)[0] for modality, target in targets.items()}
-        found = time.perf_counter()
-        scales = searcher._chances.scales(snapshot, parts, targets, searcher.fusion).by_modality
-        assert scales is not None
-        by_chance(near, scales)
-        with_chances(hits, scales)
-        times.append((time.perf_counter() - found + fused - began) * 1e3)
+        hits = searcher.search(token=kept(searcher, world, asking, row), wanted="image,audio").hits
+        times.append(min(_added(searcher, parts, hits) for _ in range(TURNS)))
     return median(times)
+
+
+def _added(searcher: Searcher, parts: Sequence[EncodedPart], hits: Sequence[Hit]) -> float:
+    snapshot = searcher.library.snapshot()
+    began = time.perf_counter()
+    targets = {one: searcher.fusion.fuse(parts, one)[None] for one in (Modality.IMAGE, Modality.AUDIO)}
+    fused = time.perf_counter()
+    near = {modality: snapshot.parts[modality].nearest(target, 10)[0] for modality, target in targets.items()}
+    found = time.perf_counter()
+    scales = searcher._chances.scales(snapshot, parts, targets, searcher.fusion).by_modality
+    assert scales is not None
+    by_chance(near, scales)
+    with_chances(hits, scales)
+    return (time.perf_counter() - found + fused - began) * 1e3
 
 
 def summary(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
