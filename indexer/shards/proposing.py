@@ -104,7 +104,8 @@ def answer(
         selector = Selector(allowed)
         scores, rows = propose(units, seen, wide, selector.faiss)
         rows[distrusted] = -1
-    return _without_padding(kept, points, k, allowed, scores * lengths, rows, seen)
+    scores = np.where(rows < 0, 0, scores) * lengths  # padding scores as low as there are numbers
+    return _without_padding(kept, points, k, allowed, scores, rows, seen)
 
 
 def _without_padding(

@@ -139,10 +139,10 @@ def lower_bound(recalls: NDArray[np.float64]) -> float:
 def recall_of(found: NDArray[np.float32], exact: NDArray[np.float32], k: int) -> NDArray[np.float64]:
     """For each query the share of its k best scores that were found; equal scores are equally right."""
     found, exact = found[:, :k], exact[:, :k]
-    if not exact.shape[1]:
-        return np.ones(len(exact))
-    hits = np.count_nonzero(found >= exact[:, -1:] - TIE, axis=1)
-    shares: NDArray[np.float64] = np.minimum(hits, exact.shape[1]) / exact.shape[1]
+    right = np.count_nonzero(exact > -np.inf, axis=1)  # there may be fewer than k
+    last = np.take_along_axis(np.pad(exact, ((0, 0), (0, 1))), np.maximum(right - 1, 0)[:, None], axis=1)
+    hits = np.count_nonzero((found >= last - TIE) & (found > -np.inf), axis=1)
+    shares: NDArray[np.float64] = np.where(right, np.minimum(hits, right) / np.maximum(1, right), 1.0)
     return shares
 
 
@@ -162,7 +162,10 @@ class _Measure:
 
     def recalls(self, effort: Effort) -> NDArray[np.float64]:
         parts = zip(self._parts(), self._exact, strict=True)
-        rows = [recall_of(self._scores(self._shard, part, effort), exact, self.k) for part, exact in parts]
+        rows = []
+        for part, exact in parts:
+            asking = (exact > -np.inf).any(axis=1)  # a query that only its own group could answer proves nothing
+            rows.append(recall_of(self._scores(self._shard, part, effort), exact, self.k)[asking])
         return np.concatenate(rows)
 
     def _parts(self) -> Iterator[slice]:

@@ -79,7 +79,7 @@ def test_what_is_found_has_its_exact_score(shard: Approximate, rows: Vectors) ->
 
 
 def test_lists_that_hold_too_few_rows_are_no_excuse_for_a_short_answer(shard: Approximate, rows: Vectors) -> None:
-    found = shard.nearest(rows[:20], 1_000, effort=Effort(1, 1))
+    found = shard.nearest(100 * rows[:20], 1_000, effort=Effort(1, 1))
     assert found.rows.shape == (20, 1_000)
     assert (found.rows >= 0).all()
     assert all(len(set(row)) == 1_000 for row in found.rows.tolist())

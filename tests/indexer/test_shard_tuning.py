@@ -78,6 +78,13 @@ def test_answers_of_the_querys_own_group_do_not_count(kept: HalfShard) -> None:
     assert own.effort.breadth < held_out.effort.breadth
 
 
+def test_queries_that_only_their_own_group_could_answer_prove_nothing(kept: HalfShard) -> None:
+    shard = ListShard.built(kept, 64, 16)
+    one_group = np.zeros(ROWS, np.int64)
+    tuned = tune(shard, "image", Asked(kept.take(np.arange(50)), one_group[:50]), 0.9, row_groups=one_group)
+    assert tuned.effort is None
+
+
 def test_nobody_is_asked_twice_for_one_group() -> None:
     asked = Asked(unit(np.random.default_rng(0).standard_normal((90, 4))), np.arange(90) // 3)
     chosen = sample(asked, 20, seed=1)
@@ -94,6 +101,11 @@ def test_equal_scores_are_equally_right() -> None:
     found = np.array([[0.9, 0.5, 0.5], [0.9, 0.7, 0.1]], np.float32)
     assert recall_of(found, exact, 3).tolist() == [1.0, pytest.approx(2 / 3)]
     assert recall_of(found, exact, 1).tolist() == [1.0, 1.0]
+    lost = np.full((1, 2), -np.inf, np.float32)
+    assert recall_of(np.array([[0.9, -np.inf]], np.float32), np.array([[0.9, -np.inf]], np.float32), 2).tolist() == [
+        1.0
+    ]
+    assert recall_of(lost, np.array([[0.9, -np.inf]], np.float32), 2).tolist() == [0.0]
     assert recall_of(found[:, :0], exact[:, :0], 3).tolist() == [1.0, 1.0]
 
 
