@@ -1,4 +1,4 @@
-"""All live points of one modality, searched exactly and folded to items."""
+"""All live points of one modality, searched and folded to items; exactly, unless a shard has leave to miss."""
 
 from __future__ import annotations
 
@@ -73,6 +73,11 @@ class Gallery:
     def items(self) -> int:
         ids = [source.live_items for source in self.sources]
         return len(np.unique(np.concatenate(ids))) if ids else 0
+
+    @cached_property
+    def exact(self) -> bool:
+        """Whether no shard may miss: those that may have an effort."""
+        return all(getattr(source.shard, "effort", None) is None for source in self.sources)
 
     def nearest(self, points: Vectors, k_items: int, allowed_items: Ids | None = None) -> list[list[Near]]:
         """For each query its best k items, each by its best point; equal scores in order of item id."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from hearsee.core.errors import BadInput
+from hearsee.core.errors import BadInput, Damaged
 from hearsee.core.modality import Modality
 from hearsee.indexer.catalog import ShardRow
 from hearsee.indexer.catalog.rows import Ids
@@ -27,9 +28,18 @@ from hearsee.indexer.shards.tuning import Asked, sample, tune
 from hearsee.indexer.sweep import unlink
 from hearsee.indexer.writer import Writer
 
+log = logging.getLogger(__name__)
 QUERIES = 1_000  # of each asking modality, at most
 ONLY_ITS_OWN = "the library holds no other modality to ask with, so its recall is for {}s that ask for {}s only"
 NOT_REACHED = "no effort reached a recall of {} for {} queries, so every point is scored"
+
+
+def keep_recall(writer: Writer, recall: float | None, kind: Kind | None = None) -> Ledger | None:
+    """Set the recall asked for, or prove again the one asked for before; none where nobody ever asked."""
+    before = _before(writer)
+    if recall is None and kind is None:
+        return None if before is None else set_recall(writer, before.recall, before.kind)
+    return set_recall(writer, recall or (before.recall if before else RECALL), kind)
 
 
 def set_recall(writer: Writer, recall: float, kind: Kind | None = None) -> Ledger:
@@ -38,7 +48,7 @@ def set_recall(writer: Writer, recall: float, kind: Kind | None = None) -> Ledge
         raise BadInput(f"a library is not searched as {kind} yet: choose another kind, or none")
     choose(0, 1, recall=recall)  # refuses a recall that is none before anything is built
     writer.build_shards()
-    before = read_ledger(writer.folder)
+    before = _before(writer)
     view = writer.catalog.view()
     if before is not None and (before.recall, before.kind) == (recall, kind):
         known = {entry.vectors for entry in before.entries}
@@ -60,6 +70,14 @@ def set_recall(writer: Writer, recall: float, kind: Kind | None = None) -> Ledge
     there = [f"{FOLDER}/{path.name}" for path in (writer.folder / FOLDER).iterdir()]
     unlink(writer.folder, [path for path in there if path not in kept])
     return ledger
+
+
+def _before(writer: Writer) -> Ledger | None:
+    try:
+        return read_ledger(writer.folder)
+    except Damaged as damaged:
+        log.warning("%s", damaged)
+        return None
 
 
 class _Asking:
@@ -116,6 +134,12 @@ def _built(rows: FlatShard, choice: Choice) -> Proposer:
     if choice.kind is Kind.BITS:
         return BitShard.built(rows, choice.lists)
     return ListShard.built(rows, choice.lists, choice.parts)
+
+
+def kind_named(name: str) -> Kind:
+    if name not in list(Kind):
+        raise BadInput(f"there is no kind of shard {name!r}: choose one of {', '.join(Kind)}")
+    return Kind(name)
 
 
 def described(ledger: Ledger | None, shards: Sequence[ShardRow]) -> list[dict[str, object]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from hearsee.core.modality import Modality
@@ -21,13 +21,16 @@ class Plan:
     words: str
 
 
-def plan(searched: Mapping[Modality, int], allowed: int | None, left_out: int) -> Plan:
-    """All shards are exact, so the only choice there is: which items may be answered with."""
+def plan(
+    searched: Mapping[Modality, int], allowed: int | None, left_out: int, missing: Collection[Modality] = ()
+) -> Plan:
+    """Which items may be answered with, and where shards may miss: `missing` names the modalities of such."""
     counts = [f"{n:,} {(_SINGULAR if n == 1 else _PLURAL)[modality]}" for modality, n in searched.items()]
-    words = f"exact search over {' and '.join(counts)}"
+    exact = not set(missing) & set(searched)
+    words = f"{'exact search' if exact else 'search at a proved recall'} over {' and '.join(counts)}"
     if allowed is not None:
         total = sum(searched.values())
         words += f"; the filter allows {allowed:,} of {total:,} item{'' if total == 1 else 's'}"
     if left_out:
         words += f"; leaving out the {left_out:,} asked with"
-    return Plan(tuple(searched), dict(searched), allowed, left_out, exact=True, words=words)
+    return Plan(tuple(searched), dict(searched), allowed, left_out, exact, words)

@@ -36,7 +36,7 @@ from hearsee.search.plan import Plan, plan
 from hearsee.search.query import Part, Query, ask, brief, hits_wanted, parsed, wanted_modalities
 from hearsee.search.rerank import SecondLook, reranked
 from hearsee.search.rerank.named import Rerankers
-from hearsee.search.stored import count, vectors_of
+from hearsee.search.stored import count, exact, vectors_of
 from hearsee.search.tokens import EncodedQuery, Tokens
 
 SPARE = 64  # places beyond k on the last try, for those that vanish meanwhile
@@ -336,7 +336,8 @@ class Searcher:
                 allowed = self._allowed(where, targets)
         timings = {"filter_ms": (filtered - started) * 1e3, "search_ms": searching * 1e3, "fetch_ms": fetching * 1e3}
         counts = {modality: count(snapshot, modality) for modality in targets}
-        how = plan(counts, None if allowed is None else len(allowed), len(left_out))
+        missing = [modality for modality in targets if not exact(snapshot, modality)]
+        how = plan(counts, None if allowed is None else len(allowed), len(left_out), missing)
         if finish:
             hits, how = [noted(hits[0], done, self.library.catalog)], replace(how, words=how.words + done.said(finish))
         if lists is not None:

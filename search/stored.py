@@ -16,6 +16,12 @@ def count(snapshot: Snapshot, modality: Modality) -> int:
     return gallery.items if gallery is not None else 0
 
 
+def exact(snapshot: Snapshot, modality: Modality) -> bool:
+    """Whether all points of a modality are scored, so that none can be missed."""
+    gallery = snapshot.parts.get(modality)
+    return gallery is None or gallery.exact
+
+
 def vectors_of(snapshot: Snapshot, modality: Modality, item_id: int) -> Vectors:
     """An item's live points, (points, dim); empty where the snapshot does not hold it."""
     return live_points(snapshot, modality, item_id)[1]

@@ -26,12 +26,32 @@ SpaceName = Annotated[
 PathColumn = Annotated[str | None, typer.Option("--path-column", metavar="NAME", help="The column with paths.")]
 TextColumn = Annotated[str | None, typer.Option("--text-column", metavar="NAME", help="The column with texts.")]
 
+Recall = Annotated[
+    float | None,
+    typer.Option(
+        "--recall",
+        metavar="SHARE",
+        min=0.01,
+        max=1.0,
+        help="Let large libraries be searched faster: the "
+        "share of the ten nearest that must be found, proved on the library's own vectors; kept for later runs.",
+    ),
+]
+ShardKind = Annotated[
+    str | None,
+    typer.Option(
+        "--shards", metavar="KIND", help="The kind of shard, whatever the size: exact, ivf-pq4, hnsw, ivf-rabitq."
+    ),
+]
+
 
 def index(
     sources: Sources,
     space: SpaceName = None,
     path_column: PathColumn = None,
     text_column: TextColumn = None,
+    recall: Recall = None,
+    shards: ShardKind = None,
     library: LibraryOption = None,
     database: DatabaseOption = None,
     as_json: JsonOption = False,
@@ -43,7 +63,9 @@ def index(
     from hearsee.indexer.batch import Commit
     from hearsee.indexer.corpus import open_source
     from hearsee.indexer.ingest import ingest
+    from hearsee.indexer.recall import keep_recall, kind_named
 
+    kind = None if shards is None else kind_named(shards)
     opened = [
         open_source(source, settings.limits, path_column=path_column, text_column=text_column) for source in sources
     ]
@@ -59,6 +81,7 @@ def index(
 
         report = ingest(writer, opened, writer.space, settings, on_commit=acknowledged, progress=go_on)
         shown.update(task, total=shown.tasks[task].completed)
+        keep_recall(writer, recall, kind)
     if as_json:
         print_json(totals(report, str(settings.library)))
     else:

@@ -9,7 +9,10 @@ from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, setti
 from hearsee.api.terminal import console, print_json, size, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hearsee.core.space import Space
+    from hearsee.indexer.catalog import ShardRow
 
 # Older SQLite may lose a checkpoint when two connections reset the WAL at the same moment.
 SOUND_SQLITE = (3, 51, 3)
@@ -29,6 +32,7 @@ def stats(library: LibraryOption = None, database: DatabaseOption = None, as_jso
             "dim": info.dim,
             **opened.catalog.stats(),
             "shards": len(view.shards),
+            "searched": _searched(settings.library, view.shards),
             "disk_bytes": sum(path.stat().st_size for path in settings.library.rglob("*") if path.is_file()),
             **_faiss(),
             "fusion": _fusion(settings.library, opened.space),
@@ -54,12 +58,30 @@ def show_stats(known: dict[str, Any]) -> None:
         ("on disk", size(known["disk_bytes"])),
         ("catalog", known["database"]),
         ("faiss", f"{known['faiss']} on {known['device']}"),
+        *((f"search {row['modality']}", _told(row)) for row in known["searched"]),
         *(("fusion", f"{row['mix']} for {row['wanted']}: {row['method']}") for row in known["fusion"]),
     ]
     out = console()
     out.print(table(str(known["library"]), ("", ""), rows))
     for note in known["notes"]:
         out.print(note, style="yellow")
+
+
+def _searched(library: Path, shards: Sequence[ShardRow]) -> list[dict[str, Any]]:
+    """How each shard is searched, why, and what recall was proved; a damaged record of that is exact search."""
+    from hearsee.core.errors import Damaged
+    from hearsee.indexer.recall import described
+    from hearsee.indexer.shards.ledger import read_ledger
+
+    try:
+        return described(read_ledger(library), shards)
+    except Damaged as damaged:
+        return [{**row, "reason": f"exact: {damaged}"} for row in described(None, shards)]
+
+
+def _told(row: dict[str, Any]) -> str:
+    proved = [f"{one['recall']:.3f} for {one['asking']} queries, at least {one['low']:.3f}" for one in row["tuned"]]
+    return "; ".join([row["reason"], *([f"recall@10 {', '.join(proved)}"] if row["path"] and proved else [])])
 
 
 def _fusion(library: Path, space: Space) -> list[dict[str, Any]]:

@@ -224,3 +224,18 @@ def test_recall_fits_a_terminal_of_80_columns(world: World) -> None:
     assert max(map(len, shown)) <= 80
     assert any("text->image" in line and "recall" not in line for line in shown)
     assert any("recall@10" in line for line in shown)
+
+
+def test_a_recall_is_proved_kept_and_shown(own_world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    before = answered(capsys, own_world, "stats")["searched"]
+    assert {row["kind"] for row in before} == {"exact"}  # type: ignore[attr-defined]
+    answered(capsys, own_world, "index", own_world.folder, "--recall", "0.9", "--shards", "hnsw")
+    (own_world.folder / "new.txt").write_text("a bell on the left")
+    answered(capsys, own_world, "index", own_world.folder)  # says nothing of recall: what was asked for stays
+    rows: list[dict[str, object]] = answered(capsys, own_world, "stats")["searched"]  # type: ignore[assignment]
+    assert {row["kind"] for row in rows} <= {"hnsw", "exact"}
+    assert all("asked for by name" in str(row["reason"]) or "no effort reached" in str(row["reason"]) for row in rows)
+    assert "search text" in spoken(capsys, own_world, "stats")
+    assert "no kind of shard 'round'" in spoken(
+        capsys, own_world, "index", own_world.folder, "--shards", "round", code=1
+    )

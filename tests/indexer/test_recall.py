@@ -16,7 +16,7 @@ from hearsee.core.modality import Modality
 from hearsee.core.vectors import Vectors
 from hearsee.indexer.batch import Batch
 from hearsee.indexer.library import Library
-from hearsee.indexer.recall import described, set_recall
+from hearsee.indexer.recall import described, keep_recall, set_recall
 from hearsee.indexer.shards.flat import FlatShard
 from hearsee.indexer.shards.graph import GraphShard
 from hearsee.indexer.shards.kinds import Kind
@@ -67,6 +67,8 @@ def test_the_library_reaches_what_was_asked(writer: Writer, kind: Kind, made: ty
     ledger = set_recall(writer, 0.9, kind)
     shard, found = answers(writer.folder)
     assert isinstance(plain, FlatShard)
+    with Library.open(writer.folder) as library:
+        assert not library.snapshot().parts[IMAGE].exact
     assert isinstance(shard, made)
     assert isinstance(shard, ListShard | GraphShard)
     assert shard.effort is not None
@@ -98,6 +100,22 @@ def test_a_library_nobody_asked_anything_of_says_how_it_is_searched(writer: Writ
     told = described(None, writer.catalog.view().shards)
     assert {row["kind"] for row in told} == {"exact"}
     assert not (writer.folder / FILE).exists()
+
+
+def test_a_recall_asked_for_once_is_kept(writer: Writer) -> None:
+    assert keep_recall(writer, None) is None
+    first = keep_recall(writer, 0.8, Kind.LISTS)
+    writer.commit(Batch([add("file:///new")]))
+    second = keep_recall(writer, None)
+    assert first is not None
+    assert second is not None
+    assert (second.recall, second.kind) == (0.8, Kind.LISTS)
+    assert {entry.vectors for entry in second.entries} != {entry.vectors for entry in first.entries}
+    (writer.folder / FILE).write_bytes(b"{}")
+    assert keep_recall(writer, None) is None
+    third = keep_recall(writer, 0.7)
+    assert third is not None
+    assert (third.recall, third.kind) == (0.7, None)
 
 
 def test_new_and_removed_items_are_heeded_at_once(writer: Writer) -> None:
