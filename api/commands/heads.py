@@ -183,13 +183,14 @@ def _trained(
 
     err = console(stderr=True)
     old: dict[str, Head] | None = None
-    space = ""
+    space, towers = "", {}
     if vectors is not None:
         found = vectors_table(vectors)
     else:
         with Library.open(settings.library, settings.database) as opened:
             found = library_table(opened)
             old = {modality.value: opened.space.head(modality) for modality in opened.space.towers}
+            towers = {modality: tower.contract.fingerprint for modality, tower in opened.space.towers.items()}
             space, recipe = opened.space.fingerprint, replace(recipe, dim=opened.space.dim)
     if again:
         _forget_checkpoint(folder)
@@ -203,7 +204,7 @@ def _trained(
         curves.draw_curves(folder, report)
     except NotFound as missing:
         err.print(visible(str(missing)), style="dim")
-    return heads, report
+    return replace(heads, towers={m: towers[m] for m in heads.by_modality if m in towers}), report
 
 
 def _switch(settings: Settings, to: Heads | str, name: str) -> Switched:

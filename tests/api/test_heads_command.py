@@ -116,6 +116,8 @@ def test_heads_can_be_kept_in_a_folder_and_taken_from_there(
     told = said(capsys, "align", "heads", "--library", library, "--no-switch", "--out", out, *QUICK)
     assert not told["switched"]
     assert said(capsys, "align", "list", "--library", library)["heads"] == []
+    kept = read_heads(out / "heads.safetensors")
+    assert kept.towers == {m: hash_space().tower(m).contract.fingerprint for m in kept.by_modality}
     said(capsys, "align", "switch", "--to", out, "--library", library)
     assert recall(library) > 0.8
     assert "are live already" in said(capsys, "align", "switch", "--to", out, "--library", library, code=1)
