@@ -236,6 +236,6 @@ def test_a_recall_is_proved_kept_and_shown(own_world: World, capsys: pytest.Capt
     assert {row["kind"] for row in rows} <= {"hnsw", "exact"}
     assert all("asked for by name" in str(row["reason"]) or "no effort reached" in str(row["reason"]) for row in rows)
     assert "search text" in spoken(capsys, own_world, "stats")
-    assert "no kind of shard 'round'" in spoken(
+    assert "kind 'round': choose one of exact, ivf-pq4" in spoken(
         capsys, own_world, "index", own_world.folder, "--shards", "round", code=1
     )
