@@ -50,7 +50,7 @@ from hearsee.toybox.space import toybox_space
 from hearsee.toybox.towers.encoders import WEIGHTS
 from hearsee.toybox.write import group
 
-FIRST_SEED = 8_000_000
+FIRST_SEED = 9_000_000
 ABSENT_THINGS = 8
 TURNS = 5
 ASKED = 100  # questions of each sort, pair and seed

@@ -11,7 +11,7 @@ from hearsee.search.calibration.evidence import Evidence, Numbers
 from hearsee.search.calibration.reliability import Bin
 
 DEPTH = 10  # hits of each question that count
-LOST = 0.05  # share of answerable questions whose best hit may lie below the floor
+LOST = 0.045  # share of answerable questions whose best hit may lie below the floor
 POPULATION = (
     f"the chance of a hit is the share that is relevant among hits with such evidence, over the first {DEPTH} answers "
     "to questions like this library's own, each asked once as it is and once with everything relevant taken away"
