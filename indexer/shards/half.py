@@ -16,8 +16,7 @@ from hearsee.indexer.shards.scoring import Memory, Selector, best_by_blocks, che
 
 Halves = NDArray[np.float16]
 
-FEW = 0.1  # below this share of rows, gathering the allowed ones is cheaper than passing over the others
-FEW_QUERIES = 4  # from here on, converting the rows once for all queries beats FAISS's scan for each
+FEW_QUERIES = 24  # from here on, converting the rows once for all queries beats FAISS's scan for each
 BLOCK_ROWS = 16_384
 
 
@@ -73,15 +72,15 @@ class HalfShard:
         k = min(k, count)
         if k <= 0 or not len(points):
             return nothing(len(points))
-        if allowed is not None and (count < FEW * len(self) or len(points) >= FEW_QUERIES or 4 * k >= count):
-            rows = np.flatnonzero(allowed)
-            found = best_by_blocks(points, k, count, lambda start, stop: self.take(rows[start:stop]))
-            return Found(found.scores, rows[found.rows])
-        if len(points) >= FEW_QUERIES or 4 * k >= count:
+        if len(points) < FEW_QUERIES and 4 * k < count:
+            selector = None if allowed is None else Selector(allowed)
+            params = faiss.SearchParameters(sel=selector.faiss) if selector else None  # type: ignore[call-arg]
+            return Found(*self.index.search(points, k, params=params))
+        if allowed is None:
             return best_by_blocks(points, k, count, lambda a, b: self.matrix[a:b].astype(np.float32))
-        selector = None if allowed is None else Selector(allowed)
-        params = faiss.SearchParameters(sel=selector.faiss) if selector else None  # type: ignore[call-arg]
-        return Found(*self.index.search(points, k, params=params))
+        rows = np.flatnonzero(allowed)
+        found = best_by_blocks(points, k, count, lambda start, stop: self.take(rows[start:stop]))
+        return Found(found.scores, rows[found.rows])
 
 
 def _with_direction(rows: Vectors, start: int) -> Vectors:
