@@ -80,9 +80,9 @@ def set_aside(pairs: Pairs, seed: int) -> Dealt:
     return _dealt(pairs, held, np.random.default_rng([seed, 1]).permutation(rest))
 
 
-def anew(pairs: Pairs, seed: int) -> Dealt:
-    """As many held out, all photos dealt by the seed."""
-    first, rest = np.split(np.random.default_rng([seed, 2]).permutation(len(pairs.images)), [ASIDE[pairs.name]])
+def anew(pairs: Pairs, held: int, seed: int) -> Dealt:
+    """All photos dealt by the seed."""
+    first, rest = np.split(np.random.default_rng([seed, 2]).permutation(len(pairs.images)), [held])
     return _dealt(pairs, first, rest)
 
 

@@ -79,11 +79,8 @@ def on_pairs(pairs: Pairs, seeds: int) -> dict[str, dict[str, list[float]]]:
     found: dict[str, dict[str, list[float]]] = {}
     recipe = replace(RECIPE, positives=POSITIVES[pairs.name])
     for seed in range(seeds):
-        held = ASIDE[pairs.name]
-        deals = {
-            f"{pairs.name}, {held} set aside": set_aside(pairs, seed),
-            f"{pairs.name}, {held} dealt anew": anew(pairs, seed),
-        }
+        deals = {f"{pairs.name}, {ASIDE[pairs.name]} set aside": set_aside(pairs, seed)}
+        deals |= {f"{pairs.name}, {held} dealt anew": anew(pairs, held, seed) for held in (120, 200)}
         for name, dealt in deals.items():
             ways = {
                 f"{name}: defaults": trained(dealt, replace(AS_IT_COMES, seed=seed), None),
@@ -106,7 +103,7 @@ def on_tricks(pairs: Pairs, seeds: int) -> dict[str, dict[str, list[float]]]:
     """Each trick alone, from nothing and from the regression that training starts with: mean recall, same deals."""
     found: dict[str, dict[str, list[float]]] = {}
     for seed in range(seeds):
-        dealt = anew(pairs, seed)
+        dealt = anew(pairs, ASIDE[pairs.name], seed)
         for start, base in (("from nothing", FROM_NOTHING), ("from regression", FROM_REGRESSION)):
             for trick, changes in TRICKS.items():
                 recipe = replace(base, seed=seed, positives=POSITIVES[pairs.name], **changes)
