@@ -45,7 +45,7 @@ def evaluate(
     if seed < 0:
         raise BadInput(f"--seed is {seed}: it must be 0 or more")
     if fusion:
-        from hearsee.api.commands.fusion import ladder
+        from hearsee.api.commands.ladder import ladder
 
         ladder(settings, keys, limit, seed, as_json=as_json)
         return

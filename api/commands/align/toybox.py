@@ -1,4 +1,4 @@
-"""`hearsee align`: train towers or heads."""
+"""`hearsee align toybox`: train the three towers."""
 
 from __future__ import annotations
 
@@ -7,32 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from hearsee.api.commands.bridge import align_bridge
-from hearsee.api.commands.edits import align_edits
-from hearsee.api.commands.fusion import align_fusion
-from hearsee.api.commands.heads import align_heads, list_heads, switch_heads
-from hearsee.api.commands.rerank import align_rerank
 from hearsee.api.options import JsonOption
 from hearsee.api.terminal import console, print_json, table, visible
 
-app = typer.Typer(help="Train what carries pictures, sounds and words into one space.", no_args_is_help=False)
 
-
-app.command("bridge")(align_bridge)
-app.command("edits")(align_edits)
-app.command("fusion")(align_fusion)
-app.command("heads")(align_heads)
-app.command("list")(list_heads)
-app.command("switch")(switch_heads)
-app.command("rerank")(align_rerank)
-
-
-@app.callback()
-def align() -> None:
-    """Train what carries pictures, sounds and words into one space."""
-
-
-@app.command("toybox")
 def align_toybox(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where weights and figures go.")] = Path(
         "toybox-weights"
