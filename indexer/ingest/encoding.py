@@ -24,7 +24,7 @@ from hearsee.indexer.ingest.work import Work
 BATCH = 64  # pieces for one call of a tower
 GATHER = 192  # items looked at together, so that batches of each modality are full
 LARGEST = float(np.finfo(np.float16).max)  # segments store half precision
-GATHER_SECONDS = 0.25  # how long a full gathering is waited for
+GATHER_SECONDS = 0.25  # how long a full gathering is waited for, unless encoding the last one took longer than that
 
 
 class Encoding:
@@ -38,6 +38,7 @@ class Encoding:
         self._threads = max(1, (os.cpu_count() or 2) - workers)
         self._work: Channel[Work] = Channel(2**31)
         self._closed = False
+        self._last_seconds = 0.0  # what the last gathering took to encode
         self._thread = threading.Thread(target=self._run, name="encoder", daemon=True)
         self._thread.start()
 
@@ -55,7 +56,9 @@ class Encoding:
                 while (first := self._work.get()) is not None:
                     gathered = self._gather(first)
                     threads.limit()
+                    began = time.monotonic()
                     self._encode(gathered)
+                    self._last_seconds = time.monotonic() - began
                     with self.progress:
                         for work, _ in gathered:
                             work.done = True
@@ -68,7 +71,9 @@ class Encoding:
     def _gather(self, first: Work) -> list[tuple[Work, list[Piece]]]:
         """Decoded work, in order: as much as fills the batches or is ready in time."""
         gathered = [(first, self._pieces(first, None))]
-        until = time.monotonic() + GATHER_SECONDS
+        # A tower that takes long for a few pieces gains nothing from more of them, and would idle until they are there.
+        patience = GATHER_SECONDS if self._last_seconds < GATHER_SECONDS else 0.0
+        until = time.monotonic() + patience
         points = len(gathered[0][1])
         while len(gathered) < GATHER and points < GATHER:
             work = self._work.peek(until - time.monotonic())
