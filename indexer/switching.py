@@ -69,6 +69,20 @@ def found_heads(catalog: Catalog, name: str) -> int:
     return fitting[-1]
 
 
+def forget(catalog: Catalog, apply: Apply, ids: Sequence[int]) -> list[HeadsRow]:
+    """Remove heads and their files; all of them or, where one must stay, none."""
+    rows = {row.id: row for row in catalog.heads()}
+    live = catalog.info().heads
+    for row in (rows[id_] for id_ in ids):
+        if row.id == live:
+            raise BadInput(f"heads {row.name!r} are live: switch to others first; nothing was forgotten")
+        if row.name == OWN:
+            raise BadInput("the space's own heads stay, as the way back; nothing was forgotten")
+    gone = [rows[id_] for id_ in sorted(set(ids))]
+    apply(Change(forget=[row.id for row in gone]), [row.path for row in gone])
+    return gone
+
+
 def mend_heads(folder: Path, catalog: Catalog, space: Space) -> list[str]:
     """Forget heads whose files are lost, once others are live where those were: the oldest that are sound."""
     lost = lost_heads(folder, catalog)

@@ -17,14 +17,24 @@ from hearsee.core.space import Space
 from hearsee.core.vectors import Vectors
 from hearsee.indexer import founding, sweep
 from hearsee.indexer.batch import Add, Batch, Commit
-from hearsee.indexer.catalog import Catalog, Change, Compaction, NewItem, NewPoint, NewSegment, Placed, SegmentRow
+from hearsee.indexer.catalog import (
+    Catalog,
+    Change,
+    Compaction,
+    HeadsRow,
+    NewItem,
+    NewPoint,
+    NewSegment,
+    Placed,
+    SegmentRow,
+)
 from hearsee.indexer.compaction import ROUND_POINTS, CompactReport, compact
 from hearsee.indexer.files import make_folder
 from hearsee.indexer.library import check_space
 from hearsee.indexer.lock import WriterLock, unlinking
 from hearsee.indexer.segments import Stored, read_segment, stored, write_segment
 from hearsee.indexer.shards.files import stretches, write_shard
-from hearsee.indexer.switching import Switched, switch
+from hearsee.indexer.switching import Switched, forget, switch
 
 CACHED_SEGMENTS = 8
 
@@ -136,6 +146,11 @@ class Writer:
             done = switch(self.folder, self.catalog, self.space, self._apply, to, name)
         self.space = done.space
         return done
+
+    def forget_heads(self, ids: Sequence[int]) -> list[HeadsRow]:
+        """Remove heads that are not live, and their files."""
+        with self._whole():
+            return forget(self.catalog, self._apply, ids)
 
     def drop(self, segment_ids: Sequence[int]) -> int:
         """Give up segments and every item that has a point in them; how many items that were."""

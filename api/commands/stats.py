@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from hearsee.core.space import Space
     from hearsee.indexer.catalog import ShardRow
+    from hearsee.indexer.library import Library
 
 # Older SQLite may lose a checkpoint when two connections reset the WAL at the same moment.
 SOUND_SQLITE = (3, 51, 3)
@@ -35,6 +36,7 @@ def stats(library: LibraryOption = None, database: DatabaseOption = None, as_jso
             "searched": _searched(settings.library, view.shards),
             "disk_bytes": sum(path.stat().st_size for path in settings.library.rglob("*") if path.is_file()),
             **_faiss(),
+            "heads": _heads(opened),
             "fusion": _fusion(settings.library, opened.space),
         }
     known["notes"] = _notes(str(known["database"]))
@@ -50,6 +52,7 @@ def show_stats(known: dict[str, Any]) -> None:
         ("items", items),
         ("points", f"{known['points']:,}"),
         ("space", f"{known['space']}, {known['dim']} dimensions"),
+        ("heads", _named(known["heads"])),
         ("generation", known["generation"]),
         ("segments, shards", f"{known['segments']:,}, {known['shards']:,}"),
         ("removed, not compacted", f"{known['removed_items']:,} items, {known['removed_points']:,} points"),
@@ -82,6 +85,19 @@ def _searched(library: Path, shards: Sequence[ShardRow]) -> list[dict[str, Any]]
 def _told(row: dict[str, Any]) -> str:
     proved = [f"{one['recall']:.3f} for {one['asking']} queries, at least {one['low']:.3f}" for one in row["tuned"]]
     return "; ".join([row["reason"], *([f"recall@10 {', '.join(proved)}"] if row["path"] and proved else [])])
+
+
+def _heads(library: Library) -> dict[str, Any]:
+    """Which heads are live, and of what kind they are."""
+    live = library.info.heads
+    name = next((row.name for row in library.catalog.heads() if row.id == live), "own")
+    kinds = {modality.value: library.space.head(modality).kind for modality in sorted(library.space.towers)}
+    return {"live": name, "number": live, "kinds": kinds}
+
+
+def _named(heads: dict[str, Any]) -> str:
+    number = "" if heads["number"] is None else f", number {heads['number']}"
+    return f"{heads['live']}{number} ({', '.join(f'{modality} {kind}' for modality, kind in heads['kinds'].items())})"
 
 
 def _fusion(library: Path, space: Space) -> list[dict[str, Any]]:

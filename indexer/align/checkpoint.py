@@ -15,7 +15,7 @@ from hearsee.core.errors import Damaged, HearseeError, Refused
 from hearsee.indexer.files import TEMPORARY, make_folder, publish
 
 FILE = "checkpoint.safetensors"
-FORMAT = 1
+FORMAT = 2  # 2: the draws of several processes
 
 
 @dataclass(frozen=True)

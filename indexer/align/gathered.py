@@ -9,41 +9,92 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import Any
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 from torch.nn import Parameter
+
+from hearsee.core.errors import HearseeError
 
 
 @contextmanager
-def together() -> Iterator[int]:
+def together(device: str = "cpu") -> Iterator[int]:
     """Joins the processes that torchrun started and yields this one's number; one process alone is number 0."""
     if "RANK" not in os.environ or distributed.is_initialized():
-        yield distributed.get_rank() if distributed.is_initialized() else 0
+        yield number()
         return
-    on_gpu = torch.cuda.is_available()
-    if on_gpu:
+    if on_gpu := torch.device(device).type == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    distributed.init_process_group("nccl" if on_gpu else "gloo")
     try:
-        yield distributed.get_rank()
+        distributed.init_process_group("nccl" if on_gpu else "gloo")
+    except (RuntimeError, ValueError) as error:  # distributed has errors of its own under these
+        raise HearseeError(
+            f"the processes of this run do not find each other: {str(error).splitlines()[0]}; start them with torchrun"
+        ) from None
+    try:
+        yield number()
     finally:
         distributed.destroy_process_group()
 
 
+def number() -> int:
+    """Which of the processes this is, from 0."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
 def first() -> bool:
     """Whether this process speaks, and writes, for all of them."""
-    return not distributed.is_initialized() or distributed.get_rank() == 0
+    return number() == 0
 
 
 def processes() -> int:
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
+def meet() -> None:
+    """Waits until every process has come here."""
+    if processes() > 1:
+        distributed.barrier()
+
+
+def everyones(tensor: Tensor, device: str = "cpu") -> Tensor:
+    """The tensors of all processes, one under the other, (processes, …); they must be of one shape."""
+    if processes() == 1:
+        return tensor[None]
+    mine = tensor.to(device)
+    parts = [torch.empty_like(mine) for _ in range(processes())]
+    distributed.all_gather(parts, mine)
+    return torch.stack(parts).to(tensor.device)
+
+
+def of_the_first(tensor: Tensor, device: str = "cpu") -> Tensor:
+    """What the first process holds: the others must decide as it does."""
+    if processes() == 1:
+        return tensor
+    told = tensor.to(device).contiguous()
+    distributed.broadcast(told, 0)
+    return told.to(tensor.device)
+
+
+def same_everywhere(text: str, device: str = "cpu") -> bool:
+    digest = torch.tensor(list(sha256(text.encode()).digest()), dtype=torch.uint8)
+    all_ = everyones(digest, device)
+    return bool((all_ == all_[0]).all())
+
+
+def begin_alike(module: nn.Module, device: str = "cpu") -> None:
+    """Gives every process the weights of the first."""
+    if processes() > 1:
+        with torch.no_grad():
+            for value in module.state_dict().values():
+                value.copy_(of_the_first(value, device))
+
+
 def mine(rows: Tensor) -> Tensor:
     """This process's share of a batch that every process made alike: each n-th row."""
-    return rows[distributed.get_rank() :: processes()] if processes() > 1 else rows
+    return rows[number() :: processes()] if processes() > 1 else rows
 
 
 def gathered(rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -68,15 +119,25 @@ def add_up(towers: Iterable[Parameter], loss: Iterable[Parameter] = ()) -> None:
 
     What the `loss` learns itself, such as a temperature, saw all rows in every process: there the mean is the sum.
     """
-    count = processes()
-    if count == 1:
+    if processes() > 1:
+        _sum([weight for weight in towers if weight.requires_grad], 1)
+        _sum([weight for weight in loss if weight.requires_grad], processes())
+
+
+def _sum(weights: list[Parameter], divisor: int) -> None:
+    """In one message; a weight that no row of any process needed stays without a gradient, as in one process."""
+    if not weights:
         return
-    for weights, divisor in ((towers, 1), (loss, count)):
-        for weight in weights:
-            if weight.grad is None:  # no row of ours needed it; another process may have some
-                weight.grad = torch.zeros_like(weight)
-            distributed.all_reduce(weight.grad)
-            weight.grad /= divisor
+    needed = torch.tensor([float(weight.grad is not None) for weight in weights], device=weights[0].device)
+    distributed.all_reduce(needed)
+    some = [weight for weight, count in zip(weights, needed.tolist(), strict=True) if count]
+    if not some:
+        return
+    slopes = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in some]
+    whole = torch.cat([slope.reshape(-1) for slope in slopes])
+    distributed.all_reduce(whole)
+    for weight, part in zip(some, torch.split(whole / divisor, [slope.numel() for slope in slopes]), strict=True):
+        weight.grad = part.reshape(weight.shape)
 
 
 class _Gather(torch.autograd.Function):

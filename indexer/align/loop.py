@@ -15,7 +15,18 @@ from torch import Tensor, nn
 
 from hearsee.indexer.align.cached_gradients import cached_backward
 from hearsee.indexer.align.checkpoint import Checkpoints, State, packed_optimizer, unpack_optimizer
-from hearsee.indexer.align.gathered import add_up, first, gathered, gathered_numbers, mine, processes
+from hearsee.indexer.align.gathered import (
+    add_up,
+    begin_alike,
+    everyones,
+    first,
+    gathered,
+    gathered_numbers,
+    mine,
+    number,
+    of_the_first,
+    processes,
+)
 from hearsee.indexer.align.losses import Match, Temperature, contrastive
 
 
@@ -92,14 +103,16 @@ def fit(
             report(epoch)
     started = time.monotonic() - run.seconds
     while len(run.told) < plan.epochs and not run.tired:
-        number = len(run.told)
-        losses = run.epoch(batches(number))
+        done = len(run.told)
+        losses = run.epoch(batches(done))
         score = validate(run.average.eval())
         spent = time.monotonic() - started
-        left = spent / (number + 1) * (plan.epochs - number - 1)
-        run.note(Epoch(number + 1, plan.epochs, sum(losses) / max(1, len(losses)), score, spent, left))
-        if checkpoints is not None and first():
-            checkpoints.save(run.state())
+        left = spent / (done + 1) * (plan.epochs - done - 1)
+        run.note(Epoch(done + 1, plan.epochs, sum(losses) / max(1, len(losses)), run.agreed(score), spent, left))
+        if checkpoints is not None:
+            state = run.state()  # by all processes, for each has draws of its own
+            if first():
+                checkpoints.save(state)
         report(run.told[-1])
     return run.best.eval().to("cpu")
 
@@ -109,6 +122,7 @@ class _Run:
 
     def __init__(self, towers: nn.ModuleDict, loss: nn.Module, plan: Plan) -> None:
         self.towers, self.loss, self.plan = towers, loss, plan
+        begin_alike(towers, plan.device)
         self.average, self.best = copy.deepcopy(towers), copy.deepcopy(towers)
         self.optimizer = torch.optim.AdamW(_parameter_groups(towers, loss, plan.weight_decay), lr=plan.rate)
         factor = _rise_and_fall(plan.epochs * plan.batches)
@@ -129,6 +143,10 @@ class _Run:
         return (
             best is not None and self.plan.patience is not None and len(self.told) - best.number >= self.plan.patience
         )
+
+    def agreed(self, score: float) -> float:
+        """All processes stop, and keep, by the score that the first one found."""
+        return float(of_the_first(torch.tensor(score, dtype=torch.float64), self.plan.device))
 
     def note(self, epoch: Epoch) -> None:
         if epoch.score > max((one.score for one in self.told), default=-math.inf):
@@ -189,9 +207,9 @@ class _Run:
             f"{name}.{key}": value for name, module in modules.items() for key, value in module.state_dict().items()
         }
         tensors |= {f"optimizer.{key}": value for key, value in optimizer.tensors.items()}
-        tensors["draws"] = torch.get_rng_state()
+        tensors["draws"] = everyones(torch.get_rng_state(), self.plan.device)  # (processes, bytes)
         if self.plan.device != "cpu":
-            tensors["draws on the device"] = torch.cuda.get_rng_state(self.plan.device)
+            tensors["draws on the device"] = everyones(torch.cuda.get_rng_state(self.plan.device), self.plan.device)
         schedule = {key: value for key, value in self.schedule.state_dict().items() if key != "lr_lambdas"}
         told = [[epoch.loss, epoch.score, epoch.seconds] for epoch in self.told]
         numbers = {"optimizer": optimizer.numbers, "schedule": schedule, "steps": self.steps, "told": told}
@@ -212,12 +230,12 @@ class _Run:
         self.schedule.load_state_dict({**state.numbers["schedule"], "lr_lambdas": [None, None]})
         self.steps = int(state.numbers["steps"])
         self.told = [
-            Epoch(number, self.plan.epochs, loss, score, seconds, 0.0, resumed=True)
-            for number, (loss, score, seconds) in enumerate(state.numbers["told"], 1)
+            Epoch(at, self.plan.epochs, loss, score, seconds, 0.0, resumed=True)
+            for at, (loss, score, seconds) in enumerate(state.numbers["told"], 1)
         ]
-        torch.set_rng_state(state.tensors["draws"])
+        torch.set_rng_state(state.tensors["draws"][number()])
         if self.plan.device != "cpu":
-            torch.cuda.set_rng_state(state.tensors["draws on the device"], self.plan.device)
+            torch.cuda.set_rng_state(state.tensors["draws on the device"][number()], self.plan.device)
 
 
 def _shared_out(batch: Batch, device: str) -> Batch:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hearsee.indexer.align.data import Ids, Table, paired_groups, pairs_of
+from hearsee.indexer.align.gathered import of_the_first
 from hearsee.indexer.align.loop import Batch
 from hearsee.indexer.align.mixing import fuse_mix, kept, noised
 from hearsee.indexer.align.negatives import hard_batches, wrong_groups
@@ -136,7 +137,8 @@ class Sampler:
                 rows[modality] = head.eval()(first).cpu()
             head.train()
         wrong = wrong_groups(rows[one], groups[one], rows[other], groups[other], known, self.mix.hard_negatives)
-        return np.concatenate([part.numpy() for part in hard_batches(wrong, self.mix.batch, generator)])
+        order = torch.cat(list(hard_batches(wrong, self.mix.batch, generator)))
+        return np.asarray(of_the_first(order, str(device)).numpy(), np.int64)  # several processes deal out one order
 
 
 def _alike(groups: Mapping[str, Ids], same: Mapping[str, Ids | None]) -> Mapping[str, Ids]:

@@ -21,12 +21,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from hearsee.core.errors import BadInput, HearseeError
+from hearsee.core.errors import BadInput, HearseeError, Refused
 from hearsee.core.head import MLP, Head, Heads
 from hearsee.core.modality import Modality
 from hearsee.indexer.align.checkpoint import Checkpoints
 from hearsee.indexer.align.data import Split, Table, paired_groups, pairs_of
 from hearsee.indexer.align.first import RIDGES, first_heads
+from hearsee.indexer.align.gathered import number, processes, same_everywhere
 from hearsee.indexer.align.heads import KINDS, TrainedHead, new_heads
 from hearsee.indexer.align.loop import Batch, Epoch, Plan, fit
 from hearsee.indexer.align.objective import INFO_NCE, GroupLoss
@@ -60,6 +61,7 @@ class HeadRecipe:
     modality_dropout: float = 0.0  # share of the groups with three modalities that lose one
     consistency: float = 0.0  # weight of the pull towards a group's middle
     hard_negatives: int = 0  # nearest wrong groups that a group brings into its batch
+    chunk: int | None = None  # rows that a head takes at once, the batch being too large for the memory
     bfloat16: bool = False
     compiled: bool = False
     device: str = "cpu"
@@ -85,12 +87,12 @@ def train_heads(
     dim = recipe.dim or _dim_of(old)
     started, history = time.monotonic(), list[Step]()
     loss = GroupLoss(recipe.loss, recipe.consistency, recipe.bfloat16)
-    checkpoints = None if folder is None else Checkpoints(folder, _identity(given, recipe, old, space), say)
-    if checkpoints is not None:
-        checkpoints.load()  # refused before anything is worked out
+    checkpoints = _checkpoints(given, recipe, old, folder, space, say)
     start = _start(given, recipe, old, dim, say)
     torch.manual_seed(recipe.seed)
     heads = new_heads(table, start, recipe.kind, dim, recipe.width, recipe.dropout)
+    if processes() > 1:
+        torch.manual_seed(recipe.seed * 1009 + number())  # else all would drop out the same places of other rows
     begun = core_heads(heads)
     least = _recall(begun, given)
     batch = min(recipe.batch, len(paired_groups(table)))
@@ -98,11 +100,11 @@ def train_heads(
     plan = Plan(
         recipe.epochs, sampler.batches, rate=recipe.rate, weight_decay=recipe.weight_decay, average=recipe.average,
         bfloat16=recipe.bfloat16, patience=recipe.patience, device=recipe.device, compiled=recipe.compiled,
-        side_by_side=False,
+        chunk=recipe.chunk, side_by_side=False,
     )  # fmt: skip
 
-    def epoch_of(number: int) -> Iterator[Batch]:
-        return sampler.epoch(number)
+    def epoch_of(epoch: int) -> Iterator[Batch]:
+        return sampler.epoch(epoch)
 
     def validate(average: nn.ModuleDict) -> float:
         try:
@@ -174,6 +176,8 @@ def _check(given: Split, recipe: HeadRecipe, old: Mapping[str, Head] | None) -> 
     for name, least in {"epochs": 1, "batch": 2, "positives": 1, "seed": 0, "hard_negatives": 0, "width": 1}.items():
         if getattr(recipe, name) < least:
             raise BadInput(f"{name} is {getattr(recipe, name)}: it must be {least} at least")
+    if recipe.chunk is not None and recipe.chunk < 1:
+        raise BadInput(f"chunk is {recipe.chunk}: it must be 1 at least")
     for name in ("rate", "noise", "fuse_mix", "modality_dropout", "consistency", "weight_decay", "dropout"):
         if not 0 <= getattr(recipe, name) < np.inf or (name == "rate" and not recipe.rate):
             raise BadInput(f"{name} is {getattr(recipe, name)}: it must be a number above 0, or 0 to leave it out")
@@ -194,6 +198,23 @@ def _check(given: Split, recipe: HeadRecipe, old: Mapping[str, Head] | None) -> 
         raise BadInput(f"there is no old {', '.join(sorted(missing))} head to compare with: give one for each modality")
 
 
+def _checkpoints(
+    given: Split, recipe: HeadRecipe, old: Mapping[str, Head] | None, folder: Path | None, space: str,
+    say: Callable[[str], None],
+) -> Checkpoints | None:  # fmt: skip
+    """What is refused, another run's checkpoint or processes that do not agree, is so before anything is worked out."""
+    if folder is None and processes() == 1:
+        return None
+    identity = _identity(given, recipe, old, space)
+    if not same_everywhere(str(identity), recipe.device):
+        raise Refused("the processes of this run see other data or other options: start all with the same command")
+    if folder is None:
+        return None
+    checkpoints = Checkpoints(folder, identity, say)
+    checkpoints.load()
+    return checkpoints
+
+
 def _identity(given: Split, recipe: HeadRecipe, old: Mapping[str, Head] | None, space: str) -> dict[str, str]:
     """What a checkpoint must agree in: going on with anything else would be another training."""
     heads = {name: head.fingerprint for name, head in sorted((old or {}).items())}
@@ -203,4 +224,6 @@ def _identity(given: Split, recipe: HeadRecipe, old: Mapping[str, Head] | None, 
             digest.update(modality.encode() + np.ascontiguousarray(part.groups[modality]).tobytes())
             digest.update(np.ascontiguousarray(part.vectors[modality]).data)
     learned = {name: str(value) for name, value in sorted(asdict(recipe).items())}
-    return {"space": space, "data": digest.hexdigest(), "old heads": str(heads), **learned}
+    return {
+        "space": space, "data": digest.hexdigest(), "old heads": str(heads), "processes": str(processes()), **learned
+    }  # fmt: skip

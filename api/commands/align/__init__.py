@@ -7,7 +7,8 @@ import typer
 from hearsee.api.commands.align.bridge import align_bridge
 from hearsee.api.commands.align.edits import align_edits
 from hearsee.api.commands.align.fusion import align_fusion
-from hearsee.api.commands.align.heads import align_heads, list_heads, switch_heads
+from hearsee.api.commands.align.heads import align_heads
+from hearsee.api.commands.align.live import forget_heads, list_heads, switch_heads
 from hearsee.api.commands.align.rerank import align_rerank
 from hearsee.api.commands.align.toybox import align_toybox
 
@@ -18,6 +19,7 @@ app.command("fusion")(align_fusion)
 app.command("heads")(align_heads)
 app.command("list")(list_heads)
 app.command("switch")(switch_heads)
+app.command("forget")(forget_heads)
 app.command("rerank")(align_rerank)
 app.command("toybox")(align_toybox)
 

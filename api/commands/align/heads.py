@@ -1,51 +1,93 @@
-"""`hearsee align heads`, `list` and `switch`: train heads on a library's own pairs, and choose which are live."""
+"""`hearsee align heads`: train heads on a library's own pairs, a table's, or vectors in files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hearsee.api.commands.align.live import switch_to, what_was_done
 from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, settings_from
-from hearsee.api.terminal import console, print_json, size, table, visible
+from hearsee.api.terminal import console, print_json, table, visible
 
 if TYPE_CHECKING:
     from hearsee.core.head import Head, Heads
+    from hearsee.core.modality import Modality
     from hearsee.core.settings import Settings
+    from hearsee.core.space import Space
+    from hearsee.indexer.align.data import Table
     from hearsee.indexer.align.recall import Estimate
     from hearsee.indexer.align.report import Report
     from hearsee.indexer.align.training import HeadRecipe
-    from hearsee.indexer.switching import Switched
 
 RUNS = "align"  # in a library's folder: checkpoint, report and curves of the last training
-MADE_WITH_HEADS = {"calibration.json": "hearsee calibrate", "fusion.json": "hearsee eval --fusion"}
+KINDS = {"residual": "mlp"}  # what people call them, too
+LOSSES = {"infonce": "info_nce"}
+
+DeviceOption = Annotated[str, typer.Option("--device", help="cpu, cuda, or one of several as cuda:1.")]
+LossOption = Annotated[str, typer.Option("--loss", help="infonce or sigmoid.")]
+TensorboardOption = Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard.")]
+AgainOption = Annotated[bool, typer.Option("--again", help="Start anew where a run was stopped.")]
+BfloatOption = Annotated[bool, typer.Option("--bf16", help="Multiply in bfloat16.")]
+CompileOption = Annotated[bool, typer.Option("--compile", help="Let torch compile what learns.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Decides the split, the draws and the first weights.")]
+ChunkOption = Annotated[
+    int | None, typer.Option("--chunk", help="Rows at once where a batch is too large for the memory; same gradients.")
+]
 
 
 def align_heads(
+    pairs: Annotated[
+        Path | None,
+        typer.Option("--table", metavar="FILE", help="Take pairs from this CSV, JSONL or Parquet: path, text, group."),
+    ] = None,
     vectors: Annotated[
         Path | None,
         typer.Option("--vectors", metavar="DIR", help="Learn from image.npy, text.npy, … instead of a library."),
+    ] = None,
+    space: Annotated[
+        str | None, typer.Option("--space", metavar="NAME", help="With --table and no library: whose towers read it.")
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="DIR", help="Where report, curves and heads go. Else with the library."),
     ] = None,
-    kind: Annotated[str, typer.Option("--head", help="mlp (with a residual layer) or linear.")] = "mlp",
-    loss: Annotated[str, typer.Option("--loss", help="info_nce or sigmoid.")] = "info_nce",
+    kind: Annotated[str, typer.Option("--head", help="residual or linear.")] = "residual",
+    loss: LossOption = "infonce",
     dim: Annotated[int | None, typer.Option("--dim", help="Of the shared space, with --vectors.")] = None,
+    width: Annotated[int | None, typer.Option("--width", help="Of the residual's hidden layer.")] = None,
     epochs: Annotated[
         int | None, typer.Option("--epochs", help="At most; it stops when validation no longer rises.")
     ] = None,
+    patience: Annotated[
+        int | None, typer.Option("--patience", help="Epochs without a better validation before it stops.")
+    ] = None,
     batch: Annotated[int | None, typer.Option("--batch", help="Groups told apart at once.")] = None,
+    chunk: ChunkOption = None,
     rate: Annotated[float | None, typer.Option("--rate", help="How fast to learn.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Decides the split, the draws and the first weights.")] = 0,
-    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
-    bfloat16: Annotated[bool, typer.Option("--bf16", help="Multiply in bfloat16.")] = False,
-    compiled: Annotated[bool, typer.Option("--compile", help="Let torch compile the heads.")] = False,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard.")] = False,
-    again: Annotated[bool, typer.Option("--again", help="Start anew where a run was stopped.")] = False,
+    positives: Annotated[
+        int | None, typer.Option("--positives", help="Rows of one modality that a group brings into a batch.")
+    ] = None,
+    mix: Annotated[float | None, typer.Option("--mix", help="FuseMix: alpha of the shares that groups mix in.")] = None,
+    noise: Annotated[float | None, typer.Option("--noise", help="On the vectors, as a share of their length.")] = None,
+    dropout: Annotated[
+        float | None, typer.Option("--dropout", help="Share of the groups of three modalities that lose one.")
+    ] = None,
+    consistency: Annotated[
+        float | None, typer.Option("--consistency", help="Weight of the pull towards a group's middle.")
+    ] = None,
+    hard: Annotated[
+        int | None, typer.Option("--hard-negatives", help="Nearest wrong groups that a group brings into its batch.")
+    ] = None,
+    seed: SeedOption = 0,
+    device: DeviceOption = "cpu",
+    bfloat16: BfloatOption = False,
+    compiled: CompileOption = False,
+    tensorboard: TensorboardOption = False,
+    again: AgainOption = False,
     anyway: Annotated[bool, typer.Option("--anyway", help="Switch although the new heads are not better.")] = False,
     dry: Annotated[bool, typer.Option("--no-switch", help="Only train and report.")] = False,
     name: Annotated[str | None, typer.Option("--name", help="What to call the new heads.")] = None,
@@ -55,98 +97,61 @@ def align_heads(
 ) -> None:
     """Train heads on the library's groups, report what they are worth, and switch to them where they are better.
 
-    Vectors are read, media are not. A run that was stopped goes on from its last epoch.
+    Vectors are read, media are not. A run that was stopped goes on from its last epoch. Several processes share the
+    batches: torchrun --nproc-per-node 2 --no-python hearsee align heads …
     """
     from hearsee.core.errors import BadInput
+    from hearsee.indexer.align.gathered import together
     from hearsee.indexer.align.training import HeadRecipe
 
     settings = settings_from(library, database)
-    if vectors is not None and out is None:
-        raise BadInput("--vectors needs --out DIR: there is no library to put the heads into")
-    given: dict[str, Any] = {"dim": dim, "epochs": epochs, "batch": batch, "rate": rate}
+    if (vectors is not None or space is not None) and out is None:
+        name_ = "--vectors" if vectors is not None else "--space"
+        raise BadInput(f"{name_} needs --out DIR: there is no library to put the heads into")
+    if vectors is not None and pairs is not None:
+        raise BadInput("--table and --vectors both bring pairs: give one of them")
+    if space is not None and pairs is None:
+        raise BadInput("--space names the towers that read a --table: a library has its own")
+    given: dict[str, Any] = {
+        "dim": dim, "width": width, "epochs": epochs, "patience": patience, "batch": batch, "chunk": chunk,
+        "rate": rate, "positives": positives, "fuse_mix": mix, "noise": noise, "modality_dropout": dropout,
+        "consistency": consistency, "hard_negatives": hard,
+    }  # fmt: skip
     recipe = HeadRecipe(
-        start="best", kind=kind, loss=loss, seed=seed, device=_device(device), bfloat16=bfloat16, compiled=compiled,
-        **{field: value for field, value in given.items() if value is not None},
+        start="best", kind=KINDS.get(kind, kind), loss=LOSSES.get(loss, loss), seed=seed, device=usable(device),
+        bfloat16=bfloat16, compiled=compiled, **{field: value for field, value in given.items() if value is not None},
     )  # fmt: skip
     folder = out or settings.library / RUNS
-    heads, report = _trained(settings, vectors, recipe, folder, tensorboard=tensorboard, again=again)
+    with together(device) as number:
+        heads, report = _trained(
+            settings, (vectors, pairs), space, recipe, folder, tensorboard=tensorboard, again=again
+        )
+    if number:  # the first process writes and speaks for all
+        return
     said: list[str] = []
     switched = None
-    if vectors is not None:
+    if vectors is not None or space is not None:
         _keep(folder, heads)
         said.append(f"heads are in {folder}")
     elif dry:
         _keep(folder, heads)
         said.append(f"the old heads stay; the new ones are in {folder}: hearsee align switch --to {folder}")
     elif report.verdict == "better" or anyway:
-        switched = _switch(settings, heads, name or f"trained, seed {seed}")
-        said += _after(settings, switched)
+        switched = switch_to(settings, heads, name or f"trained, seed {seed}")
+        said += what_was_done(settings, switched)
     else:
         _keep(folder, heads)
         said.append(f"the old heads stay; --anyway switches, and the new ones are in {folder}")
-    _forget_checkpoint(folder)
+    forget_checkpoint(folder)
     if as_json:
-        print_json({**_plain(report), "switched": switched is not None, "said": said, "folder": str(folder)})
+        print_json({**plain_report(report), "switched": switched is not None, "said": said, "folder": str(folder)})
         return
     show(report)
     for line in said:
         console().print(visible(line), style="dim")
 
 
-def list_heads(library: LibraryOption = None, database: DatabaseOption = None, as_json: JsonOption = False) -> None:
-    """List the heads that the library has, and which are live."""
-    import json
-
-    from hearsee.indexer.library import Library
-
-    settings = settings_from(library, database)
-    with Library.open(settings.library, settings.database) as opened:
-        info = opened.info
-        rows = [
-            {
-                "id": row.id, "name": row.name, "live": row.id == info.heads, "previous": row.id == info.heads_before,
-                "generation": row.generation, "bytes": row.bytes, **json.loads(row.about),
-            }
-            for row in opened.catalog.heads()
-        ]  # fmt: skip
-        kinds = {m.value: opened.space.head(m).kind for m in sorted(opened.space.towers)}
-    if as_json:
-        print_json({"heads": rows, "kinds": kinds})
-        return
-    own = [(0, "own", "live", "", "", "those that come with the space")] if not rows else []
-    cells = own + [
-        (row["id"], row["name"], "live" if row["live"] else "previous" if row["previous"] else "", row["generation"],
-         size(row["bytes"]), row.get("sentence", "")) for row in rows
-    ]  # fmt: skip
-    out = console()
-    out.print(table("Heads", ("number", "name", "", "since", "size", "worth"), cells, right=(0, 3, 4)))
-    out.print(", ".join(f"{modality}: {kind}" for modality, kind in kinds.items()), style="dim")
-
-
-def switch_heads(
-    to: Annotated[
-        str, typer.Option("--to", help="previous, own, a number or name from the list, or a folder or file of heads.")
-    ],
-    library: LibraryOption = None,
-    database: DatabaseOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Make other heads live: vectors are projected again, and no media are read."""
-    from hearsee.core.head import FILE, read_heads
-
-    settings = settings_from(library, database)
-    path = Path(to).expanduser()
-    file = path / FILE if path.is_dir() else path
-    found: Heads | str = read_heads(file) if file.is_file() else to
-    switched = _switch(settings, found, f"from {path.name}")
-    if as_json:
-        print_json({"name": switched.name, "generation": switched.generation, "points": switched.points})
-        return
-    for line in _after(settings, switched):
-        console().print(visible(line))
-
-
-def show(report: Report) -> None:
+def show(report: Report, after: str = "the old heads") -> None:
     out = console()
     cuts = ("recall@1", "recall@5", "recall@10")
     rows: list[Sequence[object]] = []
@@ -160,7 +165,7 @@ def show(report: Report) -> None:
     lost = report.forgotten
     if lost is not None and lost.questions:
         kept = f"{lost.still_first:,} still come first, {lost.still_among_ten:,} among the first ten"
-        out.print(f"Not forgotten: of {lost.questions:,} questions that the old heads answered at once, {kept}.")
+        out.print(f"Not forgotten: of {lost.questions:,} questions that {after} answered at once, {kept}.")
     out.print(visible(report.sentence), style="bold")
 
 
@@ -169,64 +174,81 @@ def _interval(one: Estimate, *, signed: bool) -> str:
     return f"{one.value:{sign}.3f} ({one.low:{sign}.3f} – {one.high:{sign}.3f})"
 
 
-def _trained(
-    settings: Settings, vectors: Path | None, recipe: HeadRecipe, folder: Path, *, tensorboard: bool, again: bool
-) -> tuple[Heads, Report]:
-    from dataclasses import replace
+@dataclass(frozen=True)
+class _Source:
+    """Where pairs come from, and the heads that new ones are held against."""
 
-    from hearsee.core.errors import NotFound
-    from hearsee.indexer.align import curves
-    from hearsee.indexer.align.data import split
+    pairs: Table
+    old: Mapping[str, Head] | None = None
+    space: str = ""  # fingerprint
+    towers: Mapping[Modality, str] = field(default_factory=dict)  # fingerprints
+
+
+def _source(
+    settings: Settings, files: tuple[Path | None, Path | None], space: str | None, folder: Path
+) -> tuple[_Source, int | None]:
+    """And how many numbers the shared space has, where that is known."""
+    from hearsee.core.space import load_space
+    from hearsee.indexer.align.pair_files import table_pairs
     from hearsee.indexer.align.tables import library_table, vectors_table
-    from hearsee.indexer.align.training import train_heads
     from hearsee.indexer.library import Library
 
-    err = console(stderr=True)
-    old: dict[str, Head] | None = None
-    space, towers = "", {}
+    vectors, file = files
     if vectors is not None:
-        found = vectors_table(vectors)
-    else:
-        with Library.open(settings.library, settings.database) as opened:
-            found = library_table(opened)
-            old = {modality.value: opened.space.head(modality) for modality in opened.space.towers}
-            towers = {modality: tower.contract.fingerprint for modality, tower in opened.space.towers.items()}
-            space, recipe = opened.space.fingerprint, replace(recipe, dim=opened.space.dim)
-    if again:
-        _forget_checkpoint(folder)
-    watch = curves.tensorboard(folder) if tensorboard else lambda _: None
+        return _Source(vectors_table(vectors)), None
+    if space is not None and file is not None:
+        return _of_space(load_space(space), table_pairs(file, folder, space, settings, _say))
+    with Library.open(settings.library, settings.database) as opened:
+        pairs = library_table(opened) if file is None else table_pairs(file, folder, opened.info.space, settings, _say)
+        return _of_space(opened.space, pairs)
+
+
+def _of_space(space: Space, pairs: Table) -> tuple[_Source, int]:
+    old = {modality.value: space.head(modality) for modality in space.towers}
+    towers = {modality: tower.contract.fingerprint for modality, tower in space.towers.items()}
+    return _Source(pairs, old, space.fingerprint, towers), space.dim
+
+
+def _say(line: str) -> None:
+    from hearsee.indexer.align.gathered import first
+
+    if first():
+        console(stderr=True).print(visible(line))
+
+
+def _trained(
+    settings: Settings, files: tuple[Path | None, Path | None], space: str | None, recipe: HeadRecipe, folder: Path, *,
+    tensorboard: bool, again: bool,
+) -> tuple[Heads, Report]:  # fmt: skip
+    from hearsee.indexer.align import curves
+    from hearsee.indexer.align.data import split
+    from hearsee.indexer.align.gathered import first, meet
+    from hearsee.indexer.align.training import train_heads
+
+    source, dim = _source(settings, files, space, folder)
+    if again and first():
+        forget_checkpoint(folder)
+    meet()
+    watch = curves.tensorboard(folder) if tensorboard and first() else lambda _: None
+    recipe = recipe if dim is None else replace(recipe, dim=dim)
     heads, report = train_heads(
-        split(found, recipe.seed), recipe, old=old, folder=folder, space=space, watch=watch,
-        say=lambda line: err.print(visible(line)),
+        split(source.pairs, recipe.seed), recipe, old=source.old, folder=folder, space=source.space, watch=watch,
+        say=_say,
     )  # fmt: skip
+    if first():
+        write_and_draw(folder, report)
+    return replace(heads, towers={m: source.towers[m] for m in heads.by_modality if m in source.towers}), report
+
+
+def write_and_draw(folder: Path, report: Report) -> None:
+    from hearsee.core.errors import NotFound
+    from hearsee.indexer.align import curves
+
     curves.write_report(folder, report)
     try:
         curves.draw_curves(folder, report)
     except NotFound as missing:
-        err.print(visible(str(missing)), style="dim")
-    return replace(heads, towers={m: towers[m] for m in heads.by_modality if m in towers}), report
-
-
-def _switch(settings: Settings, to: Heads | str, name: str) -> Switched:
-    from hearsee.api.writing import open_writer
-    from hearsee.indexer.switching import found_heads
-
-    with open_writer(settings) as writer:
-        return writer.switch_heads(found_heads(writer.catalog, to) if isinstance(to, str) else to, name)
-
-
-def _after(settings: Settings, switched: Switched) -> list[str]:
-    """What was done, and what was found out with the old heads and says nothing of these."""
-    done = (
-        f"heads {switched.name!r} are live: {switched.points:,} vectors were projected again, no media read; "
-        "back with: hearsee align switch --to previous"
-    )
-    stale = [
-        f"{name} is of the old heads and is passed over with these; make it anew with: {command}"
-        for name, command in MADE_WITH_HEADS.items()
-        if (settings.library / name).is_file()
-    ]
-    return [done, *stale]
+        console(stderr=True).print(visible(str(missing)), style="dim")
 
 
 def _keep(folder: Path, heads: Heads) -> None:
@@ -237,25 +259,27 @@ def _keep(folder: Path, heads: Heads) -> None:
     publish(folder, FILE, lambda sink: sink.write(packed_heads(heads)))
 
 
-def _forget_checkpoint(folder: Path) -> None:
+def forget_checkpoint(folder: Path) -> None:
     from hearsee.indexer.align.checkpoint import Checkpoints
 
     Checkpoints(folder, {}, lambda _: None).clear()
 
 
-def _device(name: str) -> str:
+def usable(device: str) -> str:
+    import re
+
     import torch
 
     from hearsee.core.errors import BadInput
 
-    if name not in ("cpu", "cuda"):
-        raise BadInput(f"--device is {name!r}: use cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise BadInput("--device cuda: torch sees no GPU here; use cpu")
-    return name
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise BadInput(f"--device is {device!r}: use cpu or cuda")
+    if device != "cpu" and not torch.cuda.is_available():
+        raise BadInput(f"--device {device}: torch sees no GPU here; use cpu")
+    return device
 
 
-def _plain(report: Report) -> dict[str, Any]:
+def plain_report(report: Report) -> dict[str, Any]:
     from hearsee.api.answers import plain
 
     found: dict[str, Any] = plain(report)
