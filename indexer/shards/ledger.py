@@ -41,11 +41,29 @@ class Entry:
     path: str | None = None  # none: searched exactly
     sha256: str | None = None
     tuned: tuple[Tuned, ...] = ()
+    chosen: Kind | None = None  # the kind that was tried, where none of its efforts was good enough
+    learned: int = 0  # rows when its lists and codes were learned
+    aged: int = 0  # rows that came and went since
+    measured: int = 0  # rows when its recall was measured
+    changed: int = 0  # rows that came and went since
 
     def as_dict(self) -> dict[str, Any]:
-        plain = {name: value for name, value in vars(self).items() if name not in ("modality", "kind", "tuned")}
+        plain = {
+            name: value for name, value in vars(self).items() if name not in ("modality", "kind", "chosen", "tuned")
+        }
+        chosen = None if self.chosen is None else self.chosen.value
         tuned = [one.as_dict() for one in self.tuned]
-        return {"modality": self.modality.value, "kind": self.kind.value, **plain, "tuned": tuned}
+        return {"modality": self.modality.value, "kind": self.kind.value, **plain, "chosen": chosen, "tuned": tuned}
+
+
+@dataclass(frozen=True)
+class Given:
+    """Queries that were given in a file, and stand for those of one modality."""
+
+    asking: str
+    path: str
+    sha256: str
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -53,6 +71,12 @@ class Ledger:
     recall: float
     kind: Kind | None  # asked for by name
     entries: tuple[Entry, ...]
+    given: tuple[Given, ...] = ()
+
+    @property
+    def paths(self) -> set[str]:
+        """Every file that it names."""
+        return {entry.path for entry in self.entries if entry.path is not None} | {one.path for one in self.given}
 
     def entry(self, vectors: str) -> Entry | None:
         return next((entry for entry in self.entries if entry.vectors == vectors), None)
@@ -64,6 +88,7 @@ def write_ledger(folder: Path, ledger: Ledger) -> None:
         "format": FORMAT,
         "recall": ledger.recall,
         "kind": ledger.kind,
+        "queries": [vars(one) for one in ledger.given],
         "shards": [entry.as_dict() for entry in ledger.entries],
     }
     publish(folder, FILE, lambda sink: sink.write((json.dumps(document, indent=1) + "\n").encode()))
@@ -81,15 +106,17 @@ def read_ledger(folder: Path) -> Ledger | None:
         if document["format"] != FORMAT:
             raise ValueError(f"format {document['format']}")
         kind = None if document["kind"] is None else Kind(document["kind"])
-        return Ledger(float(document["recall"]), kind, tuple(_entry(row) for row in document["shards"]))
+        given = tuple(Given(**one) for one in document.get("queries", ()))
+        return Ledger(float(document["recall"]), kind, tuple(_entry(row) for row in document["shards"]), given)
     except (KeyError, TypeError, ValueError) as error:
         raise Damaged(f"{path} is not understood ({error!r}): build again with `hearsee index --recall`") from None
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:
     tuned = tuple(Tuned.from_dict(one) for one in row["tuned"])
-    known = {**row, "modality": Modality.named(row["modality"]), "kind": Kind(row["kind"]), "tuned": tuned}
-    return Entry(**known)
+    chosen = None if row.get("chosen") is None else Kind(row["chosen"])
+    kinds = {"modality": Modality.named(row["modality"]), "kind": Kind(row["kind"]), "chosen": chosen}
+    return Entry(**{**row, **kinds, "tuned": tuned})
 
 
 def fastest(folder: Path, vectors: str, rows: FlatShard) -> Shard:

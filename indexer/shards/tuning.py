@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import sqrt
 from typing import Any, Self
 
@@ -82,6 +82,14 @@ def tune(
     if best is not None:
         return best
     return Tuned(asking, target, 1.0, 1.0, len(asked.vectors), k, None)
+
+
+def measure(shard: Approximate, asked: Asked, tuned: Tuned, row_groups: Groups | None = None) -> Tuned:
+    """What an effort that was proved before reaches now, whether that is enough or not."""
+    if tuned.effort is None or not len(asked.vectors):
+        return tuned
+    recalls = _Measure(shard, asked, tuned.k, row_groups).recalls(tuned.effort)
+    return replace(tuned, recall=float(recalls.mean()), low=lower_bound(recalls), queries=len(recalls))
 
 
 def _narrowest(
