@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,19 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
+class Guard:
+    """When attention is heard in a mix, and what counts while it is not."""
+
+    calm: Mapping[Modality, float]  # fixed weights
+    usual: Mapping[Modality, float]  # the logarithm of a part's attention, on average, where nothing was made worse
+    fall: float  # below that: further than in nearly all questions where nothing was made worse
+
+    def as_dict(self) -> dict[str, Any]:
+        calm, usual = ({modality.value: value for modality, value in one.items()} for one in (self.calm, self.usual))
+        return {"calm": calm, "usual": usual, "fall": self.fall}
+
+
+@dataclass(frozen=True)
 class Choice:
     """What won for one mix of parts and one wanted modality."""
 
@@ -26,15 +40,17 @@ class Choice:
     method: str
     fixed: Mapping[Modality, float]  # the best fixed weights, also where another method won
     figures: Mapping[str, float]  # R@1 on validation, by method
+    guard: Guard | None = None  # of what won, where that is attention under guard
 
     def as_dict(self) -> dict[str, Any]:
-        return {
+        told = {
             "mix": mix_name(self.mix),
             "wanted": self.wanted.value,
             "method": self.method,
             "fixed": {modality.value: weight for modality, weight in self.fixed.items()},
             "r@1": dict(self.figures),
         }
+        return told if self.guard is None else told | {"guard": self.guard.as_dict()}
 
 
 @dataclass(frozen=True)
@@ -87,6 +103,25 @@ def _choice(row: Mapping[str, Any]) -> Choice:
         tuple(Modality.named(name) for name in row["mix"].split("+")),
         Modality.named(row["wanted"]),
         str(row["method"]),
-        {Modality.named(name): float(weight) for name, weight in row["fixed"].items()},
+        _numbers(row["fixed"]),
         {str(name): float(value) for name, value in row["r@1"].items()},
+        _guard(row["guard"], row["mix"].split("+")) if "guard" in row else None,
     )
+
+
+def _guard(row: Mapping[str, Any], mix: Sequence[str]) -> Guard:
+    calm, usual = _numbers(row["calm"]), _numbers(row["usual"])
+    if not calm.keys() == usual.keys() == set(mix):
+        raise ValueError("a guard is of other parts than its mix")
+    return Guard(calm, usual, _number(row["fall"]))
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[Modality, float]:
+    return {Modality.named(name): _number(value) for name, value in row.items()}
+
+
+def _number(value: Any) -> float:
+    number = float(value)
+    if not isfinite(number):
+        raise ValueError(f"{value!r} is no number to weigh by")
+    return number

@@ -23,19 +23,31 @@ from hearsee.core.fuser import ATTENTIONS, EARLY, Learned
 from hearsee.core.modality import Modality
 from hearsee.core.vectors import Vectors, unit
 from hearsee.indexer.align.mixes import Damage, Groups, Mix, asked
-from hearsee.indexer.choices import Choice, mix_name
+from hearsee.indexer.choices import Choice, Guard, mix_name
+from hearsee.search.evaluate.guarding import calm_weights, guard_of, surely_worse
 from hearsee.search.evaluate.metrics import Estimate, estimates
 from hearsee.search.evaluate.ranks import BLOCK_SCORES, NONE, ItemPoints, Labels, first_ranks
-from hearsee.search.fusion import Blend, FixedFusion, MeanFusion, SlerpFusion, learned_blends
+from hearsee.search.fusion import (
+    GUARDED,
+    AttentionFusion,
+    Blend,
+    FixedFusion,
+    GuardedFusion,
+    MeanFusion,
+    SlerpFusion,
+    learned_blends,
+)
 from hearsee.search.fusion.late import Merge, reciprocal_ranks, standard_scores
 
 CORRUPTED = (0.0, 0.5)  # shares of the questions with a part made worse
 CUTS = (1, 10)
 SINGLE, MEAN, SLERP, FIXED = "best single", "mean", "slerp", "fixed"
 LATE: dict[str, Merge] = {"late, ranks": reciprocal_ranks, "late, scores": standard_scores}
-BLENDS = (MEAN, FIXED, SLERP, EARLY, *ATTENTIONS)  # one vector each, so search can use them; the plainest first
+BLENDS = (MEAN, FIXED, SLERP, EARLY, *ATTENTIONS)
+UNDER_GUARD = {f"{kind}{GUARDED}": kind for kind in ATTENTIONS}  # attention itself is never kept without
+KEPT_LATE = "late"  # what a search can merge by is ranks
+CANDIDATES = (MEAN, FIXED, SLERP, EARLY, *UNDER_GUARD, KEPT_LATE)  # the plainest first; late asks once for every part
 MARGIN = 0.005  # R@1 on validation that a less plain way must win by: 1 of 200 questions
-SURE = 1.96  # standard errors
 MIN_QUESTIONS = 20  # below that halves would say nothing
 
 
@@ -155,13 +167,14 @@ class _Race:
             self._ranks[share, name] = self._merged(parts, merge)
 
     def rungs(self, seed: int) -> Iterator[Rung]:
+        self._guards()
         for share in self._parts:
             single = max(range(len(self._mix)), key=lambda at: self._validation(f"{SINGLE} {at}"))
             self._ranks[share, SINGLE] = self._ranks[share, f"{SINGLE} {single}"]
             self._ranks[share, FIXED] = self._asked(
                 blended(FixedFusion(self._fixed()), self._parts[share], self._mix, self._wanted)
             )
-        for share, method in product(self._parts, (SINGLE, *BLENDS, *LATE)):
+        for share, method in product(self._parts, (SINGLE, *BLENDS, *UNDER_GUARD, *LATE)):
             if (share, method) in self._ranks:
                 ranks = self._ranks[share, method][self._half :]
                 metrics = {
@@ -171,10 +184,37 @@ class _Race:
 
     def choice(self) -> Choice:
         """What won on validation."""
-        ways = [way for way in BLENDS if (next(iter(self._parts)), way) in self._ranks]
+        for share in self._parts:
+            self._ranks[share, KEPT_LATE] = self._ranks[share, "late, ranks"]
+        ways = [way for way in CANDIDATES if (next(iter(self._parts)), way) in self._ranks]
         firsts = {share: {way: self._ranks[share, way][: self._half] == 1 for way in ways} for share in self._parts}
         figures = {way: self._validation(way) for way in ways}
-        return Choice(self._mix, self._wanted, least_regretted(firsts), self._fixed(), figures)
+        won = least_regretted(firsts)
+        return Choice(self._mix, self._wanted, won, self._fixed(), figures, self._guards().get(won))
+
+    def _guards(self) -> dict[str, Guard]:
+        """When each attention may speak up, by validation questions in which nothing is made worse."""
+        if not hasattr(self, "_guarded"):
+            half, whole = slice(0, self._half), Damage(share=0.0)
+            parts = asked(self._groups, self._mix, self._rows[half], whole, np.random.default_rng(0))[0]
+            found = {name: self._blends.get(kind) for name, kind in UNDER_GUARD.items()}
+            attentions = {name: blend for name, blend in found.items() if isinstance(blend, AttentionFusion)}
+
+            def answered(weights: Mapping[Modality, float]) -> NDArray[np.bool_]:
+                first: NDArray[np.bool_] = (
+                    self._asked(blended(FixedFusion(weights), parts, self._mix, self._wanted), half) == 1
+                )
+                return first
+
+            calm = calm_weights(self._mix, simplex(len(set(self._mix))), answered) if attentions else {}
+            self._guarded = {
+                name: guard_of(blend, parts, self._mix, self._wanted, calm) for name, blend in attentions.items()
+            }
+            for (name, guard), share in product(self._guarded.items(), self._parts):
+                blend = GuardedFusion(attentions[name], guard)
+                targets = blended(blend, self._parts[share], self._mix, self._wanted)
+                self._ranks[share, name] = self._asked(targets)
+        return self._guarded
 
     def _validation(self, method: str) -> float:
         return float(np.mean([self._first(self._ranks[share, method][: self._half]) for share in self._parts]))
@@ -235,16 +275,10 @@ def least_regretted(firsts: Mapping[float, Mapping[str, NDArray[np.bool_]]]) -> 
     surely does worse than the mean while nothing is made worse is left out.
     """
     least = firsts[min(firsts)]
-    ways = [way for way, found in least.items() if not _surely_worse(found, least[MEAN])]
+    ways = [way for way, found in least.items() if not surely_worse(found, least[MEAN])]
     found = {share: {way: float(by_way[way].mean()) for way in ways} for share, by_way in firsts.items()}
     regrets = {way: max(max(values.values()) - values[way] for values in found.values()) for way in ways}
     return next(way for way in ways if regrets[way] <= min(regrets.values()) + MARGIN)
-
-
-def _surely_worse(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
-    """By more than chance would do."""
-    gain = one.astype(np.float64) - other
-    return bool(gain.mean() + SURE * gain.std() / len(gain) ** 0.5 < 0)
 
 
 def answers_apart(groups: Groups) -> dict[Modality, Answers]:

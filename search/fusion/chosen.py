@@ -22,10 +22,12 @@ from hearsee.indexer.choices import Choice, Choices, read_choices
 from hearsee.search.fusion.attention import AttentionFusion, EarlyFusion
 from hearsee.search.fusion.blend import Blend, EncodedPart, Fusion, fuse_by
 from hearsee.search.fusion.fixed import FixedFusion
+from hearsee.search.fusion.guarded import GuardedFusion
 from hearsee.search.fusion.late import LateFusion
 from hearsee.search.fusion.mean import MeanFusion
 from hearsee.search.fusion.slerp import SlerpFusion
 
+GUARDED = ", guarded"  # after the name of an attention
 log = logging.getLogger(__name__)
 PLAIN: Mapping[str, Blend] = {"mean": MeanFusion(), "slerp": SlerpFusion(), "late": LateFusion()}
 
@@ -48,9 +50,9 @@ class ChosenFusion:
     def blend(self, modalities: Sequence[Modality], wanted: Modality) -> Blend:
         """The way to fuse these parts."""
         mix = tuple(sorted(modalities, key=_place))
-        choice = self._table.get((mix, wanted))
-        if choice is not None and (choice.method == "fixed" or choice.method in self._blends):
-            return FixedFusion(choice.fixed) if choice.method == "fixed" else self._blends[choice.method]
+        found = self._won.get((mix, wanted))
+        if found is not None:
+            return found
         known = [row for row in self.choices.rows if row.wanted == wanted and not Counter(row.mix) - Counter(mix)]
         if not known:
             return MeanFusion()
@@ -63,12 +65,20 @@ class ChosenFusion:
         return blake2b(repr(self.choices).encode(), digest_size=8).hexdigest()
 
     @cached_property
-    def _table(self) -> dict[tuple[tuple[Modality, ...], Modality], Choice]:
-        return {(choice.mix, choice.wanted): choice for choice in self.choices.rows}
+    def _won(self) -> dict[tuple[tuple[Modality, ...], Modality], Blend]:
+        """What won for each mix, but for what was learned and is there no more."""
+        known = dict(PLAIN) | learned_blends(self.learned)
+        won = {(choice.mix, choice.wanted): _way(choice, known) for choice in self.choices.rows}
+        return {asked: blend for asked, blend in won.items() if blend is not None}
 
-    @cached_property
-    def _blends(self) -> dict[str, Blend]:
-        return dict(PLAIN) | learned_blends(self.learned)
+
+def _way(choice: Choice, known: Mapping[str, Blend]) -> Blend | None:
+    if choice.method == "fixed":
+        return FixedFusion(choice.fixed)
+    if choice.guard is None:
+        return known.get(choice.method)
+    attention = known.get(choice.method.removesuffix(GUARDED))
+    return GuardedFusion(attention, choice.guard) if isinstance(attention, AttentionFusion) else None
 
 
 def learned_blends(learned: Learned | None) -> dict[str, Blend]:

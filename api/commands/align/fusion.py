@@ -28,6 +28,9 @@ def align_fusion(
     relevant_by: Annotated[
         str | None, typer.Option("--relevant-by", metavar="KEYS", help="Right is what has equal metadata. Else groups.")
     ] = None,
+    rechoose: Annotated[
+        bool, typer.Option("--rechoose", help="With --toybox: keep what DIR has learned, choose anew where it is used.")
+    ] = False,
     steps: Annotated[int | None, typer.Option("--steps", help="How long to learn.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Decides the draws and the first weights.")] = 0,
     library: LibraryOption = None,
@@ -44,6 +47,9 @@ def align_fusion(
         raise BadInput(f"--steps {steps}, --groups {groups}, --seed {seed}: steps and groups from 1, the seed from 0")
     recipe = FusionRecipe(seed=seed) if steps is None else FusionRecipe(seed=seed, steps=steps)
     settings = settings_from(library, database)
+    if rechoose:
+        _rechoose(toybox, groups, seed, as_json=as_json)
+        return
     if toybox is None:
         space, train, check = _from_library(settings, parse_names(relevant_by), seed)
     else:
@@ -87,7 +93,30 @@ def _from_toybox(groups: int, seed: int) -> tuple[Space, Groups, Groups]:
     from hearsee.toybox.mixes import toybox_groups
 
     train = toybox_groups(space, "train", groups, TOYBOX_SEED + seed)
-    return space, train, toybox_groups(space, "validation", max(100, groups // 4), TOYBOX_SEED + seed)
+    return space, train, _toybox_check(space, groups, seed)
+
+
+def _toybox_check(space: Space, groups: int, seed: int) -> Groups:
+    from hearsee.toybox.mixes import toybox_groups
+
+    return toybox_groups(space, "validation", max(100, groups // 4), TOYBOX_SEED + seed)
+
+
+def _rechoose(folder: Path | None, groups: int, seed: int, *, as_json: bool) -> None:
+    """What wins on the validation split with weights that were learned before."""
+    from hearsee.core.errors import BadInput
+    from hearsee.core.fuser import FILE, read_learned
+    from hearsee.core.space import load_space
+
+    if folder is None or not (folder / FILE).is_file():
+        raise BadInput(f"--rechoose needs --toybox DIR with a {FILE} in it: for a library run `hearsee eval --fusion`")
+    space = load_space("toybox")
+    learned = read_learned(folder / FILE, space.fingerprint, space.dim)
+    _write_toybox(folder, learned, _toybox_check(space, groups, seed))
+    if as_json:
+        print_json({"weights": str(folder / FILE), "validation": max(100, groups // 4)})
+        return
+    console().print(visible(f"{folder / FILE} stays; where it is used was chosen anew"))
 
 
 def _write_toybox(folder: Path, learned: Learned, check: Groups) -> None:
@@ -97,7 +126,7 @@ def _write_toybox(folder: Path, learned: Learned, check: Groups) -> None:
     from hearsee.indexer.choices import FILE, Choices, packed_choices
     from hearsee.search.evaluate.ladder import answers_apart, climb
 
-    found = climb(check, answers_apart(check), learned)
+    found = climb(check, answers_apart(check), learned, limit=len(check))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / WEIGHTS).write_bytes(packed(learned))
     (folder / FILE).write_bytes(packed_choices(Choices(learned.space, 0, tuple(found.choices))))
