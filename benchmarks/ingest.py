@@ -1,7 +1,7 @@
 """Does the ingest overlap decoding with encoding, and does its memory stay flat? Ratios of one run on one machine.
 
 `python benchmarks/ingest.py [--json]`. Decoding alone is reading, hashing and decoding in as many processes as the
-ingest uses; encoding alone is the towers over the same pieces, prepared beforehand, on the cores that are left.
+ingest uses; encoding alone is the towers over the same pieces, prepared beforehand, on every core, as in the ingest.
 Starting the processes is part of decoding alone and of the ingest; the library and its commits are the ingest's only.
 Asked twice: of toybox items, whose towers take no longer than everything around them, and of photos with a tower of
 a size that people use, which is where their time goes.
@@ -90,19 +90,13 @@ def figures(data: Path, repeats: int) -> dict[str, Any]:
 
 def overlap(folder: Path, space: Space, repeats: int) -> dict[str, Any]:
     """Medians over the repeats, which take turns so that a busy moment hits all three alike."""
-    import torch
-
     settings = Settings()
-    threads = max(1, (os.cpu_count() or 2) - settings.workers)
     prepared = decode(folder, space, settings)
     encode(prepared[:BATCH], space)  # reads the weights
     taken: dict[str, list[float]] = {"decoding": [], "encoding": [], "ingest": []}
     for _ in range(repeats):
         taken["decoding"].append(timed(lambda: decode(folder, space, settings)))
-        before = torch.get_num_threads()
-        torch.set_num_threads(threads)
         taken["encoding"].append(timed(lambda: encode(prepared, space)))
-        torch.set_num_threads(before)
         taken["ingest"].append(timed(lambda: fill(folder, space, settings)))
     seconds = {name: round(median(values), 3) for name, values in taken.items()}
     slower, both = max(seconds["decoding"], seconds["encoding"]), seconds["decoding"] + seconds["encoding"]

@@ -17,7 +17,7 @@ PREFIX = "HEARSEE_"
 class Settings:
     library: Path = Path("hearsee-library")
     database: str | None = None  # an SQLAlchemy URL; none: SQLite inside the library's folder
-    workers: int = field(default_factory=lambda: max(1, (os.cpu_count() or 2) - 1))  # decoding processes
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)  # decoding processes
     max_k: int = 10_000
     limits: Limits = Limits()
 

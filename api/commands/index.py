@@ -58,7 +58,7 @@ def index(
 ) -> None:
     """Add what is new, replace what has changed, drop what is gone; again costs only what changed."""
     settings = settings_from(library, database)
-    from hearsee.api.bars import bars
+    from hearsee.api.indexing import shown_progress
     from hearsee.api.writing import open_writer
     from hearsee.indexer.batch import Commit
     from hearsee.indexer.corpus import open_source
@@ -69,18 +69,13 @@ def index(
     opened = [
         open_source(source, settings.limits, path_column=path_column, text_column=text_column) for source in sources
     ]
-    with open_writer(settings, space, create=True) as writer, bars(quiet=as_json) as shown:
-        task = shown.add_task("Indexing", total=None)
+    with open_writer(settings, space, create=True) as writer, shown_progress(quiet=as_json) as go_on:
 
         def acknowledged(commit: Commit) -> None:
             if as_json:
                 print_json({"generation": commit.generation, "items": commit.items})
 
-        def go_on(done: int, total: int | None, _: dict[str, int]) -> None:
-            shown.update(task, completed=done, total=total)
-
         report = ingest(writer, opened, writer.space, settings, on_commit=acknowledged, progress=go_on)
-        shown.update(task, total=shown.tasks[task].completed)
         keep_recall(writer, recall, kind)
     if as_json:
         print_json(totals(report, str(settings.library)))
@@ -97,13 +92,21 @@ def totals(report: Report, library: str) -> dict[str, Any]:
     return {**said, "quarantine": quarantine, "library": library}
 
 
+def held_up(report: Report) -> str:
+    """Which stages the others waited for, where that was a matter of time at all."""
+    total = sum(report.held.values())
+    shares = sorted(((spent / total, stage) for stage, spent in report.held.items() if total), reverse=True)
+    said = ", ".join(f"{stage} {100 * share:.0f} %" for share, stage in shares if share >= 0.01)
+    return f"; what the rest waited for: {said}" if report.seconds >= 1.0 else ""
+
+
 def show_totals(report: Report, library: str) -> None:
     out = console()
     names = ("added", "updated", "unchanged", "removed", "quarantined", "encoded")
     counts = [f"{getattr(report, name):,}" for name in names]
     columns = (*names[:-1], "points encoded")
     out.print(table(f"{library}, generation {report.generation}", columns, [counts], right=range(len(names))))
-    out.print(f"{report.seconds:.1f} s", style="dim")
+    out.print(f"{report.seconds:.1f} s{held_up(report)}", style="dim")
     if report.reasons:
         shown = [(near(uri), reason) for uri, reason in report.reasons[:SHOWN_REASONS]]
         out.print(table("Quarantined: these could not be read", ("item", "reason"), shown))

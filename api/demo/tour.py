@@ -117,7 +117,7 @@ def _fill(folder: Path, space: Space, settings: Settings, progress: Progress) ->
             [source],
             space,
             settings,
-            progress=lambda done, _total, _stages: progress("Indexing", done, total),
+            progress=lambda moment: progress("Indexing", moment.done, total),
         )
     return report.as_json()
 

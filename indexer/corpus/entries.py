@@ -46,6 +46,7 @@ class Source:
     uri: str
     entries: Iterator[Entry | Rejected]
     count: int | None = None  # of entries, where it is known without a scan
+    again: Callable[[], Iterator[Entry | Rejected]] | None = None  # lists them once more, where that reads no media
 
 
 def sound_text(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -36,11 +36,13 @@ def open_source(
         if stat.S_ISDIR(mode):
             table = path / TOYBOX_TABLE
             if not table.is_file():
-                return Source(path.as_uri(), _not_empty(folder_entries(path, limits), source))
+                entries = _not_empty(folder_entries(path, limits), source)
+                return Source(path.as_uri(), entries, again=lambda: folder_entries(path, limits))
             path = table
         elif kind := kind_of_place(mode):
             raise BadInput(f"{source}: {kind}: give a folder, a table, a tar or a media file")
-        return Source(path.as_uri(), _not_empty(_file_entries(path, source, columns, limits), source))
+        entries = _not_empty(_file_entries(path, source, columns, limits), source)
+        return Source(path.as_uri(), entries, again=_again(path, columns, limits))
     except FileNotFoundError:
         raise NotFound(f"{source}: there is no such file or folder") from None
     except OSError as error:
@@ -93,6 +95,10 @@ def _file_entries(path: Path, source: str, columns: Columns, limits: Limits) -> 
         known = "a folder, .csv .tsv .jsonl .ndjson .parquet .tar, or a picture, sound or text"
         raise BadInput(f"{source}: not something to index: {more or f'give {known}'}")
     return iter([Entry(path.as_uri(), modality, lambda: read_file(path, limits))])
+
+
+def _again(path: Path, columns: Columns, limits: Limits) -> Callable[[], Iterator[Entry | Rejected]] | None:
+    return (lambda: table_entries(path, columns, limits)) if is_table(path) else None  # a tar would be read twice
 
 
 def _checked(entries: Iterator[Entry | Rejected], source: str, uri: str) -> Iterator[Entry | Rejected]:

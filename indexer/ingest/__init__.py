@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hearsee.indexer.ingest.pipeline import Progress, ingest
+    from hearsee.indexer.ingest.pace import Progress
+    from hearsee.indexer.ingest.pipeline import ingest
     from hearsee.indexer.ingest.report import Report
 
 __all__ = ["Progress", "Report", "ingest"]
@@ -13,10 +14,14 @@ __all__ = ["Progress", "Report", "ingest"]
 
 def __getattr__(name: str) -> Any:
     # Not imported above: decoding processes import this package too, and need neither SQL nor FAISS.
-    if name in ("Progress", "ingest"):
-        from hearsee.indexer.ingest import pipeline
+    if name == "ingest":
+        from hearsee.indexer.ingest.pipeline import ingest
 
-        return getattr(pipeline, name)
+        return ingest
+    if name == "Progress":
+        from hearsee.indexer.ingest.pace import Progress
+
+        return Progress
     if name == "Report":
         from hearsee.indexer.ingest.report import Report
 

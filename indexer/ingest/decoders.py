@@ -15,6 +15,7 @@ from hearsee.core.errors import BadMedia, HearseeError
 from hearsee.core.media.kinds import Piece
 from hearsee.core.media.limits import Limits
 from hearsee.core.modality import Modality
+from hearsee.indexer.ingest.gauge import Gauge
 from hearsee.indexer.ingest.process import Died, Late, Process
 
 Pieces: TypeAlias = list[Piece]
@@ -42,8 +43,10 @@ class Decoders:
     released hold the processes up, so that memory stays bounded.
     """
 
-    def __init__(self, workers: int, limits: Limits, *, max_bytes: int = 64 * 2**20) -> None:
-        self._limits = limits
+    def __init__(
+        self, workers: int, limits: Limits, *, max_bytes: int = 64 * 2**20, gauge: Gauge | None = None
+    ) -> None:
+        self._limits, self._gauge = limits, gauge or Gauge()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._room = _Room(max_bytes)
         self._submitted = 0
@@ -56,6 +59,7 @@ class Decoders:
 
     def submit(self, modality: Modality, preparation: str, raw: bytes) -> Future[Pieces]:
         done: Future[Pieces] = Future()
+        self._gauge.enter("decode")
         self._jobs.put(_Job(self._submitted, modality, preparation, raw, done))
         self._submitted += 1
         return done
@@ -157,6 +161,7 @@ class Decoders:
             error = other
             alive = isinstance(other, BadMedia)
         job = held.popleft()
+        self._gauge.leave("decode")
         self._room.hold(_size(pieces))
         if error is not None:
             job.done.set_exception(error)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as Late
-from typing import Any
 
 import numpy as np
 
@@ -19,10 +16,13 @@ from hearsee.core.modality import Modality
 from hearsee.core.space import Space
 from hearsee.core.vectors import Vectors
 from hearsee.indexer.ingest.channel import Channel
+from hearsee.indexer.ingest.gauge import Gauge
 from hearsee.indexer.ingest.work import Work
 
-BATCH = 64  # pieces for one call of a tower
-GATHER = 192  # items looked at together, so that batches of each modality are full
+BATCH = 256  # pieces for one call of a tower, which sorts them by length and cuts batches to its own taste
+GATHER = 256  # pieces looked at together, so that batches of each modality are full
+GATHER_LEAST = 32  # however slow the tower is
+GATHER_MOST_SECONDS = 2.0  # of encoding: what is done should be committed, and told, soon
 LARGEST = float(np.finfo(np.float16).max)  # segments store half precision
 GATHER_SECONDS = 0.25  # how long a full gathering is waited for, unless encoding the last one took longer than that
 
@@ -30,15 +30,15 @@ GATHER_SECONDS = 0.25  # how long a full gathering is waited for, unless encodin
 class Encoding:
     """Encodes put work in one thread of its own; `finished` is called after each gathering."""
 
-    def __init__(self, space: Space, workers: int, release: Callable[[list[Piece]], None]) -> None:
+    def __init__(self, space: Space, release: Callable[[list[Piece]], None], gauge: Gauge | None = None) -> None:
         self.failure: BaseException | None = None
         self.points = 0
         self.progress = threading.Condition()
-        self._space, self._release = space, release
-        self._threads = max(1, (os.cpu_count() or 2) - workers)
+        self._space, self._release, self._gauge = space, release, gauge or Gauge()
         self._work: Channel[Work] = Channel(2**31)
         self._closed = False
         self._last_seconds = 0.0  # what the last gathering took to encode
+        self._most = GATHER  # pieces of the next one
         self._thread = threading.Thread(target=self._run, name="encoder", daemon=True)
         self._thread.start()
 
@@ -51,22 +51,28 @@ class Encoding:
         self._thread.join(timeout=30)
 
     def _run(self) -> None:
-        with _TorchThreads(self._threads) as threads:
-            try:
-                while (first := self._work.get()) is not None:
-                    gathered = self._gather(first)
-                    threads.limit()
-                    began = time.monotonic()
-                    self._encode(gathered)
-                    self._last_seconds = time.monotonic() - began
-                    with self.progress:
-                        for work, _ in gathered:
-                            work.done = True
-                        self.progress.notify_all()
-            except BaseException as error:
+        # Torch takes every core here, or as many as its user says; the decoding processes stand back (see worker.py).
+        try:
+            while (first := self._work.get()) is not None:
+                gathered = self._gather(first)
+                self._timed(gathered)
                 with self.progress:
-                    self.failure = None if self._closed else error
+                    for work, _ in gathered:
+                        work.done = True
                     self.progress.notify_all()
+        except BaseException as error:
+            with self.progress:
+                self.failure = None if self._closed else error
+                self.progress.notify_all()
+
+    def _timed(self, gathered: Sequence[tuple[Work, list[Piece]]]) -> None:
+        began = time.monotonic()
+        with self._gauge.during("encode"):
+            self._encode(gathered)
+        self._last_seconds = time.monotonic() - began
+        pieces = sum(len(some) for _, some in gathered)
+        in_time = int(pieces * GATHER_MOST_SECONDS / max(self._last_seconds, 1e-6))
+        self._most = min(GATHER, max(GATHER_LEAST, in_time))
 
     def _gather(self, first: Work) -> list[tuple[Work, list[Piece]]]:
         """Decoded work, in order: as much as fills the batches or is ready in time."""
@@ -75,7 +81,7 @@ class Encoding:
         patience = GATHER_SECONDS if self._last_seconds < GATHER_SECONDS else 0.0
         until = time.monotonic() + patience
         points = len(gathered[0][1])
-        while len(gathered) < GATHER and points < GATHER:
+        while len(gathered) < self._most and points < self._most:
             work = self._work.peek(until - time.monotonic())
             if work is None:
                 break
@@ -133,24 +139,3 @@ def _checked(rows: Vectors, points: int) -> Vectors:
     if not (np.abs(rows) <= LARGEST).all() or not rows.any(axis=1).all():
         raise BadInput("a vector that is zero, infinite or not a number")
     return rows
-
-
-class _TorchThreads:
-    """Leaves the decoding processes their cores: torch, once it is loaded, gets the others in this thread."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._torch: Any = None
-        self._before = 0
-
-    def __enter__(self) -> _TorchThreads:
-        return self
-
-    def limit(self) -> None:
-        if self._torch is None and (torch := sys.modules.get("torch")) is not None:
-            self._torch, self._before = torch, torch.get_num_threads()
-            torch.set_num_threads(self._most)
-
-    def __exit__(self, *_: object) -> None:
-        if self._torch is not None:
-            self._torch.set_num_threads(self._before)

@@ -11,8 +11,11 @@ from hearsee.core.space import Space
 from hearsee.indexer.batch import Commit
 from hearsee.indexer.corpus import Source, open_source
 from hearsee.indexer.ingest.committing import Committer
+from hearsee.indexer.ingest.counting import Counting
 from hearsee.indexer.ingest.decoders import Decoders
 from hearsee.indexer.ingest.encoding import Encoding
+from hearsee.indexer.ingest.gauge import Gauge
+from hearsee.indexer.ingest.pace import Moment, Progress
 from hearsee.indexer.ingest.planning import Planner
 from hearsee.indexer.ingest.reading import Reader
 from hearsee.indexer.ingest.report import Report
@@ -23,8 +26,6 @@ FLYING_ITEMS = 768  # planned and not committed
 FLYING_BYTES = 64 * 2**20
 TICK_SECONDS = 0.02
 PROGRESS_SECONDS = 0.2
-
-Progress = Callable[[int, int | None, dict[str, int]], None]  # items done, items in all if known, counters by stage
 
 
 def ingest(
@@ -50,22 +51,23 @@ def ingest(
     opened = [one if isinstance(one, Source) else open_source(one, settings.limits) for one in sources]
     opened = list({source.uri: source for source in opened}.values())
     committer = Committer(writer, commit_items, commit_seconds, on_commit)
-    began = time.monotonic()
-    decoders = Decoders(settings.workers, settings.limits)
-    encoding = Encoding(space, settings.workers, decoders.release)
+    began, gauge = time.monotonic(), Gauge()
+    decoders = Decoders(settings.workers, settings.limits, gauge=gauge)
+    encoding = Encoding(space, decoders.release, gauge)
     reader = Reader(opened, settings.limits)
+    counting = Counting(opened if progress is not None else ())
     try:
-        counts = [source.count for source in opened]
-        total = None if None in counts else sum(count or 0 for count in counts)
-        run = _Run(reader, Planner(writer, decoders, settings.limits), encoding, committer, total, progress)
+        run = _Run(reader, Planner(writer, decoders, settings.limits), encoding, committer, counting, progress, gauge)
         run.to_the_end(len(opened))
-        committer.build_shards()
+        with gauge.during("write"):
+            committer.build_shards()
     finally:
+        counting.close()
         reader.close()
         decoders.close()
         encoding.close()
     committer.report.encoded = encoding.points
-    committer.report.seconds = time.monotonic() - began
+    committer.report.seconds, committer.report.held = time.monotonic() - began, gauge.held()
     return committer.report
 
 
@@ -78,15 +80,17 @@ class _Run:
         planner: Planner,
         encoding: Encoding,
         committer: Committer,
-        total: int | None,
+        counting: Counting,
         progress: Progress | None,
+        gauge: Gauge,
     ) -> None:
         self._reader, self._planner, self._encoding, self._committer = reader, planner, encoding, committer
         self._flying: deque[Work] = deque()
         self._flying_bytes = 0
         self._uris: set[str] = set()  # of uncommitted work
         self._read: deque[Read] = deque()  # read, and not yet planned
-        self._total, self._progress, self._told = total, progress, 0.0
+        self._counting, self._progress, self._gauge = counting, progress, gauge
+        self._began, self._told = time.monotonic(), 0.0
 
     def to_the_end(self, sources: int) -> None:
         while sources:
@@ -150,7 +154,9 @@ class _Run:
             self._commit()
 
     def _commit(self) -> None:
-        for work in self._committer.commit():
+        with self._gauge.during("write"):
+            works = self._committer.commit()
+        for work in works:
             self._uris.discard(work.uri)
             self._planner.landed(work)
 
@@ -164,8 +170,9 @@ class _Run:
         now = time.monotonic()
         if self._progress is not None and (last or now - self._told >= PROGRESS_SECONDS):
             self._told = now
-            stages = self._committer.report.stages
-            self._progress(stages["done"], self._total, dict(stages))
+            stages, total = self._committer.report.stages, self._counting.total
+            total = stages["done"] if last else total
+            self._progress(Moment(stages["done"], total, now - self._began, dict(stages), self._gauge.held()))
 
 
 def _is_done(work: Work) -> bool:

@@ -23,7 +23,8 @@ class Report:
     seconds: float = 0.0
     reasons: list[tuple[str, str]] = field(default_factory=list)  # (URI, why), the first of them
     notes: list[str] = field(default_factory=list)  # what else a user should know
-    stages: Counter[str] = field(default_factory=Counter)  # for a progress bar: read, decoded, encoded, committed
+    stages: Counter[str] = field(default_factory=Counter)  # for a progress bar: read, encoded, committed, done
+    held: dict[str, float] = field(default_factory=dict)  # seconds that each stage held up the others
 
     def reject(self, uri: str, reason: str) -> None:
         self.quarantined += 1
@@ -40,4 +41,5 @@ class Report:
         counts = {name: getattr(self, name) for name in names}
         reasons = [{"uri": uri, "reason": reason} for uri, reason in self.reasons]
         rest = {"seconds": round(self.seconds, 3), "reasons": reasons, "more_reasons": self.more_reasons}
-        return {**counts, **rest, "notes": list(self.notes)}
+        held = {stage: round(seconds, 3) for stage, seconds in self.held.items()}
+        return {**counts, **rest, "held_seconds": held, "notes": list(self.notes)}

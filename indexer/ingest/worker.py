@@ -28,6 +28,7 @@ from hearsee.core.modality import Modality
 
 LENGTH = struct.Struct(">I")  # of the header, in bytes
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+NICE = 10  # below the tower, which needs all cores at once: decoding takes what it leaves, and all while it waits
 _PARTS = 64  # written by one call; systems take 1,024 at the most
 
 
@@ -81,6 +82,7 @@ def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 def _confine(limits: Limits) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     most = limits.worker_bytes if hard == resource.RLIM_INFINITY else min(hard, limits.worker_bytes)

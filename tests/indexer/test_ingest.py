@@ -164,6 +164,6 @@ def test_progress_is_told_and_ends_at_the_end(shop: Shop) -> None:
     for n in range(50):
         shop.put(f"{n}.png", png(n))
     told: list[tuple[int, int | None]] = []
-    shop.run(progress=lambda done, total, stages: told.append((done, total)))  # noqa: ARG005
+    shop.run(progress=lambda moment: told.append((moment.done, moment.total)))
     assert told[-1][0] == 50
     assert [done for done, _ in told] == sorted(done for done, _ in told)

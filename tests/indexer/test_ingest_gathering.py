@@ -54,7 +54,7 @@ def work(number: int) -> tuple[Work, Decoding]:
 @pytest.fixture
 def encoding(request: pytest.FixtureRequest) -> Iterator[Encoding]:
     tower: Tower = request.param
-    found = Encoding(Space("one", tower.dim, {Modality.TEXT: tower}), 1, lambda _: None)
+    found = Encoding(Space("one", tower.dim, {Modality.TEXT: tower}), lambda _: None)
     yield found
     found.close()
 
