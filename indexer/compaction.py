@@ -10,9 +10,9 @@ import numpy as np
 
 from hearsee.core.modality import Modality
 from hearsee.core.space import Space
-from hearsee.indexer.catalog import Catalog, Change, Compaction, MovedPoint, NewSegment
+from hearsee.indexer.catalog import Catalog, Change, Compaction, MovedPoint, NewSegment, NewShard, ShardRow
 from hearsee.indexer.segments import read_segment, write_segment
-from hearsee.indexer.shards.files import Stretch, stretches, write_shard
+from hearsee.indexer.shards.files import Stretch, stretches
 
 ROUND_POINTS = 100_000  # moved in one transaction at most: memory stays flat, and a writer's pause short
 TARGET_BYTES = 32 << 20  # of a new segment; one with fewer than half of its rows is worth joining with others
@@ -29,6 +29,7 @@ class CompactReport:
 
 
 def compact(folder: Path, catalog: Catalog, space: Space, apply: Apply, round_points: int) -> CompactReport:
+    """Shards must hold every live point and no other before; they are named after the new segments, and stay."""
     before = catalog.segments()
     for modality in sorted({segment.modality for segment in before}):
         while _round(folder, catalog, space, modality, apply, round_points):
@@ -56,24 +57,24 @@ def _round(folder: Path, catalog: Catalog, space: Space, modality: Modality, app
     fresh = [_write(folder, space, modality, pieces) for pieces in _packed([parts[id_] for id_ in chosen], target)]
     segments = [segment for segment, _ in fresh]
     kept = [id_ for id_ in mine if id_ not in set(chosen)]
-    last = len(chosen) == len(wanting)
-    shards = None
-    if last and (kept or fresh):
-        rows = [*(parts[id_] for id_ in kept), *(stretch for _, stretch in fresh)]
-        shards = [write_shard(folder, space, modality, rows, kept, range(len(fresh)))]
-    stale = [
-        shard
-        for shard in view.shards
-        if shard.modality == modality and (shards or not set(chosen).isdisjoint(shard.segments))
-    ]
+    served = [shard for shard in view.shards if shard.modality == modality]
+    shards = [_renamed(shard, kept, len(fresh)) for shard in served] if kept or fresh else None
     moved = [
         MovedPoint(point_id, index, row)
         for index, (_, stretch) in enumerate(fresh)
         for row, point_id in enumerate(stretch.point_ids.tolist())
     ]
-    obsolete = [mine[id_].path for id_ in chosen] + [path for s in stale for path in (s.path, s.rows_path)]
+    obsolete = [mine[id_].path for id_ in chosen]
+    if shards is None:  # nothing is left to be found
+        obsolete += [path for shard in served for path in (shard.path, shard.rows_path)]
     apply(Change(segments=segments, compaction=Compaction(chosen, moved), shards=shards), obsolete)
-    return not last
+    return len(chosen) < len(wanting)
+
+
+def _renamed(shard: ShardRow, kept: Sequence[int], fresh: int) -> NewShard:
+    """The same files: a shard without removed points holds what is live, wherever its segments have gone."""
+    row = {name: value for name, value in vars(shard).items() if name not in ("id", "generation")}
+    return NewShard(**{**row, "segments": tuple(kept), "fresh": tuple(range(fresh))})
 
 
 def _worth_it(parts: dict[int, Stretch], target: int) -> list[int]:

@@ -25,6 +25,7 @@ from hearsee.indexer.catalog import (
     NewItem,
     NewPoint,
     NewSegment,
+    NewShard,
     Placed,
     SegmentRow,
 )
@@ -32,8 +33,9 @@ from hearsee.indexer.compaction import ROUND_POINTS, CompactReport, compact
 from hearsee.indexer.files import make_folder
 from hearsee.indexer.library import check_space
 from hearsee.indexer.lock import WriterLock, unlinking
+from hearsee.indexer.proving import catch_up, tidy
 from hearsee.indexer.segments import Stored, read_segment, stored, write_segment
-from hearsee.indexer.shards.files import stretches, write_shard
+from hearsee.indexer.sharding import LOOSE_ROWS, Aside, loose, make_shards, paths, replaced, tombstoned
 from hearsee.indexer.switching import Switched, forget, switch
 
 CACHED_SEGMENTS = 8
@@ -48,6 +50,8 @@ class Writer:
         self.space = space
         self._lock = lock
         self._failed = False
+        self._aside: Aside | None = None
+        self._loose = 0  # rows committed since anybody looked whether they are worth a shard
         self._segments: dict[int, SegmentRow] = {}
         self._read = lru_cache(CACHED_SEGMENTS)(lambda segment: read_segment(folder, segment))
 
@@ -70,6 +74,7 @@ class Writer:
             with unlinking(folder, 0):  # makes the file that readers lock
                 pass
             sweep.unlink(folder, sweep.orphans(folder, sweep.named(catalog)))
+            tidy(folder, catalog)
         except BaseException:
             writer.close()
             raise
@@ -87,6 +92,7 @@ class Writer:
                 quarantine=batch.quarantine,
                 unquarantine=batch.unquarantine,
             )
+            self._loose += sum(segment.rows for segment in change.segments)
             return Commit(self._apply(change), batch.items)
 
     def vectors(self, placed: Sequence[Placed]) -> Vectors:
@@ -113,6 +119,10 @@ class Writer:
 
         One transaction moves at most `round_points` points; what there is beyond them follows in further ones.
         """
+        self._fold_in()
+        with self._whole():
+            dirty = tombstoned(self.folder, self.catalog.view())
+        self.build_shards(rebuild=dirty)  # shards without removed points, which outlive the segments they came from
         with self._whole():
             return compact(self.folder, self.catalog, self.space, self._apply, round_points)
 
@@ -121,30 +131,46 @@ class Writer:
 
         The new generation; none where all shards were up to date.
         """
-        view = self.catalog.view()
-        new, old = [], []
-        modalities = {segment.modality for segment in view.segments} | {shard.modality for shard in view.shards}
-        for modality in sorted(modalities):
-            mine = [segment for segment in view.segments if segment.modality == modality]
-            served = [shard for shard in view.shards if shard.modality == modality]
-            ids = tuple(segment.id for segment in mine)
-            wanted = [(ids, self.space.head(modality).fingerprint)]
-            if [(shard.segments, shard.head) for shard in served] == wanted and modality not in rebuild:
-                continue
-            with self._whole():
-                parts = stretches(mine, ids, self.catalog.points_of(ids))
-                new.append(write_shard(self.folder, self.space, modality, parts, ids))
-            old += [path for shard in served for path in (shard.path, shard.rows_path)]
-        if not new:
-            return None
+        self._fold_in()
         with self._whole():
-            return self._apply(Change(shards=new), old)
+            made = make_shards(self.folder, self.catalog, self.space, rebuild)
+            return self._serve(made) if made else None
+
+    def fold(self) -> int | None:
+        """Between commits of a long run: serve shards that were made aside, and begin others once that pays.
+
+        The generation in which new ones serve; none where there are none yet.
+        """
+        if self._aside is not None:
+            return self._fold_in() if self._aside.done else None
+        if self._loose >= LOOSE_ROWS:
+            self._loose = 0
+            if loose(self.catalog.view()):
+                self._aside = Aside(lambda: make_shards(self.folder, self.catalog, self.space))
+        return None
+
+    def _fold_in(self) -> int | None:
+        """Wait for what is made aside, and serve it; points that were removed meanwhile stay removed."""
+        if self._aside is None:
+            return None
+        made, failed, self._aside = self._aside.made(), self._aside.failed, None
+        if failed:
+            self._loose = -(1 << 60)  # not again in this run: its end says what is wrong
+        with self._whole():
+            return self._serve(made) if made else None
+
+    def _serve(self, made: Sequence[NewShard]) -> int:
+        generation = self._apply(Change(shards=made), replaced(self.catalog.view(), made))
+        tidy(self.folder, self.catalog)
+        return generation
 
     def switch_heads(self, to: Heads | int, name: str) -> Switched:
         """Make other heads live, new ones under a name or those of an id, and project every vector again."""
+        self._fold_in()
         with self._whole():
             done = switch(self.folder, self.catalog, self.space, self._apply, to, name)
-        self.space = done.space
+            self.space = done.space
+            catch_up(self.folder, self.catalog)
         return done
 
     def forget_heads(self, ids: Sequence[int]) -> list[HeadsRow]:
@@ -162,6 +188,9 @@ class Writer:
         return len(items)
 
     def close(self) -> None:
+        if self._aside is not None:  # nobody writes here once the lock is given back
+            sweep.unlink(self.folder, paths(self._aside.made()))
+            self._aside = None
         self.catalog.close()
         self._lock.release()
 

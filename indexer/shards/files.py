@@ -91,13 +91,26 @@ def write_shard(
     )
 
 
-def read_shard(root: Path, row: ShardRow) -> tuple[FlatShard, Ids, Ids]:
+def read_shard(root: Path, row: ShardRow | NewShard) -> tuple[FlatShard, Ids, Ids]:
     """The shard, its point ids and its item ids; every byte is hashed before it is used."""
-    ids = np.empty((row.rows, 2), IDS)
-    read_array(root / row.rows_path, row.rows_sha256, ids.shape, IDS, ids)
+    ids = _ids(root, row)
 
     def fill(matrix: Vectors) -> None:
         read_array(root / row.path, row.sha256, matrix.shape, VECTORS, matrix)
 
     shard = FlatShard.filled(row.rows, row.dim, fill)
     return shard, np.ascontiguousarray(ids[:, 0]), np.ascontiguousarray(ids[:, 1])
+
+
+def point_ids_of(root: Path, row: ShardRow | NewShard) -> Ids:
+    return np.ascontiguousarray(_ids(root, row)[:, 0])
+
+
+def item_ids_of(root: Path, row: ShardRow | NewShard) -> Ids:
+    return np.ascontiguousarray(_ids(root, row)[:, 1])
+
+
+def _ids(root: Path, row: ShardRow | NewShard) -> Ids:
+    ids = np.empty((row.rows, 2), IDS)
+    read_array(root / row.rows_path, row.rows_sha256, ids.shape, IDS, ids)
+    return ids

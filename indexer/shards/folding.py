@@ -47,7 +47,7 @@ def _forget(index: Any, gone: Bitmap) -> None:
     bits = np.packbits(gone, bitorder="little")
     index.remove_ids(faiss.IDSelectorBitmap(len(gone), faiss.swig_ptr(bits)))
     lists = faiss.downcast_InvertedLists(index.invlists)
-    if isinstance(lists, faiss.BlockInvertedLists):
+    if isinstance(lists, faiss.BlockInvertedLists):  # type: ignore[attr-defined]
         _clear_ends(lists)
 
 

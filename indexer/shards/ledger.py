@@ -64,6 +64,7 @@ class Given:
     path: str
     sha256: str
     rows: int
+    space: str  # fingerprint of the space they lie in
 
 
 @dataclass(frozen=True)

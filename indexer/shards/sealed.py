@@ -56,12 +56,18 @@ def seal(root: Path, path: str, shard: Proposer, vectors: str, reason: str, tune
 
 def unseal(root: Path, path: str, sha256: str, kept: Kept, vectors: str) -> tuple[Proposer, Label]:
     """The shard over its rows. Damaged: of another library, another FAISS, cut short or changed; build it again."""
+    label, index = opened(root, path, sha256, len(kept), kept.dim, vectors)
+    return over(root / path, label.kind, kept, index), label
+
+
+def opened(root: Path, path: str, sha256: str, rows: int, dim: int, vectors: str) -> tuple[Label, Any]:
+    """FAISS's index without its rows, and what it is; nothing that is not proved is read by FAISS."""
     file = root / path
     with damage(file):
         content = file.read_bytes()
         same(file, hashlib.sha256(content).hexdigest(), sha256)
         label, start = _label(file, content)
-    expected = {"faiss": faiss.__version__, "rows": len(kept), "dim": kept.dim, "vectors": vectors}
+    expected = {"faiss": faiss.__version__, "rows": rows, "dim": dim, "vectors": vectors}
     for name, value in expected.items():
         if (told := getattr(label, name)) != value:
             raise Damaged(f"{file} was made for {name} {told}, this is {value}: build the shard again")
@@ -71,7 +77,7 @@ def unseal(root: Path, path: str, sha256: str, kept: Kept, vectors: str) -> tupl
         raise Damaged(f"{file} is not understood by FAISS {faiss.__version__} ({error}): build it again") from None
     if int(index.ntotal) != label.rows or int(index.d) != label.dim:
         raise Damaged(f"{file} holds {index.ntotal} × {index.d}, not {label.rows} × {label.dim}: build it again")
-    return _shard(file, label.kind, kept, index), label
+    return label, index
 
 
 def _label(file: Path, content: bytes) -> tuple[Label, int]:
@@ -86,7 +92,8 @@ def _label(file: Path, content: bytes) -> tuple[Label, int]:
         raise Damaged(f"{file} has a label that is not understood ({error!r}): build the shard again") from None
 
 
-def _shard(file: Path, kind: Kind, kept: Kept, index: Any) -> Proposer:
+def over(file: Path, kind: Kind, kept: Kept, index: Any) -> Proposer:
+    """A shard of rows and of the index that a file held for them."""
     if kind is Kind.LISTS and isinstance(index, faiss.IndexIVFPQFastScan):
         return ListShard(kept, index)
     if kind is Kind.BITS and isinstance(index, faiss.IndexIVFRaBitQFastScan):

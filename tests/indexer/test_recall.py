@@ -173,7 +173,7 @@ def test_one_modality_alone_says_that_its_figure_is_its_own(tmp_path: Path) -> N
     with Writer.open(tmp_path / "library", space=SPACE) as writer:
         writer.commit(Batch([add(f"file:///{n}") for n in range(ROWS)]))
         (entry,) = set_recall(writer, 0.8, Kind.LISTS).entries
-    assert entry.reason.endswith("so its recall is for images that ask for images only")
+    assert entry.reason.endswith("in-distribution queries only: images that ask for images")
 
 
 def test_an_empty_library_has_nothing_to_prove(tmp_path: Path) -> None:
