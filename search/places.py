@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hearsee.core.modality import Modality
 from hearsee.core.vectors import Vectors
 from hearsee.indexer.snapshot import Snapshot
-from hearsee.search.calibration.chance import Scale, by_chance
+from hearsee.search.calibration.chance import Scale, by_chance, in_turn
 from hearsee.search.fusion import EncodedPart, Fusion, merges
 from hearsee.search.fusion.late import DEPTH, merged_places
 
@@ -64,12 +64,14 @@ def part_by_part(
     k: int,
     allowed: NDArray[np.int64] | None,
     left_out: frozenset[int],
+    scales: Mapping[Modality, Scale] | None = None,
 ) -> list[Place]:
     """The parts' own lists merged by reciprocal rank; scores stay cosines with the one target of all parts.
 
-    Modalities that are searched by one target count as one list, in which every part has the same place.
+    Modalities that are searched by one target count as one list, in which every part has the same place. Several
+    modalities are merged by chance where there are scales, else by what their items earned.
     """
-    found: list[tuple[float, int, Place]] = []
+    found: dict[Modality, list[tuple[float, int, Place]]] = {}
     depth = max(DEPTH, k)
     for modality, target in targets.items():
         gallery = snapshot.parts.get(modality)
@@ -81,8 +83,14 @@ def part_by_part(
         earned = {item: worth for worth, item, _ in merged_places(kept, lists.weights, len(kept) * depth)}
         ids = np.array(sorted(earned), np.int64)
         scored = gallery.nearest(target, len(ids), ids)[0] if len(ids) else []
-        found += [(-earned[place[1]], place[1], place) for place in scored]
-    return [place for _, _, place in sorted(found, key=lambda one: one[:2])[:k]]
+        found[modality] = [(-earned[place[1]], place[1], place) for place in scored]
+    if scales is not None and len(found) > 1:
+        return in_turn({modality: _in_order(one)[:k] for modality, one in found.items()}, scales)[:k]
+    return _in_order([one for places in found.values() for one in places])[:k]
+
+
+def _in_order(found: Sequence[tuple[float, int, Place]]) -> list[Place]:
+    return [place for _, _, place in sorted(found, key=lambda one: one[:2])]
 
 
 def _one_list(found: Mapping[Modality, list[Place]], scales: Mapping[Modality, Scale] | None) -> list[Place]:

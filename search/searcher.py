@@ -220,8 +220,8 @@ class Searcher:
             ]
             found = one_target(snapshot, targets, k, allowed, asked.likes, scales)
             return [
-                near if mine is None else part_by_part(snapshot, target, mine, k, allowed, asked.likes)
-                for near, mine, target in zip(found, lists, single, strict=True)
+                near if mine is None else part_by_part(snapshot, target, mine, k, allowed, asked.likes, scale)
+                for near, mine, target, scale in zip(found, lists, single, scales, strict=True)
             ]
 
         return rank
@@ -356,7 +356,7 @@ class Searcher:
     ) -> list[list[Place]]:
         if lists is None:
             return one_target(snapshot, targets, k, allowed, left_out, scales)
-        return [part_by_part(snapshot, targets, lists, k, allowed, left_out)]
+        return [part_by_part(snapshot, targets, lists, k, allowed, left_out, scales[0] if scales else None)]
 
     def _allowed(self, where: Where | None, targets: Mapping[Modality, Vectors]) -> NDArray[np.int64] | None:
         """Ids of the items that may be answered with, asked of the catalog, so that no hit is lost to the filter."""

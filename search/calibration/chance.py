@@ -151,6 +151,16 @@ def by_chance(found: Mapping[Modality, Sequence[Near]], scales: Mapping[Modality
     return [place for _, place in ranked]
 
 
+def in_turn(found: Mapping[Modality, Sequence[Near]], scales: Mapping[Modality, Scale]) -> list[Near]:
+    """Ranked lists of several modalities as one: each keeps its order, the one whose best is likeliest goes on."""
+    ranked = []
+    for modality, places in found.items():
+        chances = scales[modality].chances([place[0] for place in places]) if places else []
+        left = np.maximum.accumulate(chances[::-1])[::-1]
+        ranked += [((-left[at], at, place[1]), place) for at, place in enumerate(places)]
+    return [place for _, place in sorted(ranked, key=lambda pair: pair[0])]
+
+
 def _unfit(
     calibration: Calibration | None, made_for: tuple[str, str], asker: str, wanted: Sequence[Modality], fusion: Fusion
 ) -> str | None:

@@ -25,7 +25,7 @@ from hearsee.search.calibration.stored import Calibration
 from hearsee.search.evaluate.evaluation import RelevantBy, split
 from hearsee.search.evaluate.ranks import NONE, ItemPoints, Labels
 from hearsee.search.evaluate.relevance import Classes, by_group, by_keys, by_pairs, labels_of
-from hearsee.search.fusion import EncodedPart, Fusion
+from hearsee.search.fusion import EncodedPart, Fusion, merges
 from hearsee.search.searcher import Searcher
 from hearsee.search.stored import live_points
 
@@ -140,7 +140,8 @@ class _Fitting:
             chosen = np.sort(rng.choice(chosen, self.limit, replace=False))
         targets = self.targets(mix, rows[chosen], answering)
         kin = self.kin(mix, mix[0], answering)[rows[chosen, 0]]
-        return Questions(targets, labels[chosen], itself[chosen], kin), rows[chosen]
+        lists = self.lists(mix, rows[chosen], answering)
+        return Questions(targets, labels[chosen], itself[chosen], kin, lists), rows[chosen]
 
     def asking(self, mix: Mix, modality: Modality, rows: NDArray[np.int64], answering: Modality) -> Askers:
         """One part of each question, and the library's items of its kind."""
@@ -176,6 +177,12 @@ class _Fitting:
         if len(mix) == 1:
             return asked[0]
         return np.stack([_fused(self.searcher.fusion, mix, vectors, answering) for vectors in zip(*asked, strict=True)])
+
+    def lists(self, mix: Mix, rows: NDArray[np.int64], answering: Modality) -> Vectors | None:
+        """What the parts look for one by one, where a search merges their lists."""
+        asked = np.stack([self.stored[one].asked(rows[:, column]) for column, one in enumerate(mix)], axis=1)
+        parts = [EncodedPart(one, 1.0, False, row) for one, row in zip(mix, asked[0], strict=True)]
+        return asked if merges(self.searcher.fusion, parts, answering) else None
 
     def labels(self, mix: Mix, modality: Modality, answering: Modality) -> Labels:
         """What the items of a modality are relevant to, when this mix asks."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from hearsee.search.calibration.curves import Truth
 from hearsee.search.calibration.evidence import Background, Evidence, Numbers
 from hearsee.search.calibration.pair import DEPTH
 from hearsee.search.evaluate.ranks import BLOCK_SCORES, NONE, ItemPoints, Labels
+from hearsee.search.fusion.late import reciprocal_ranks
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,14 @@ class Questions:
     labels: Labels  # (questions,), never NONE
     itself: NDArray[np.int64]  # (questions, parts), places in the gallery, NONE where there is none
     kin: Labels  # (questions,), the group that asks; NONE where the group is what is asked for, or there is none
+    apart: Vectors | None = None  # (questions, parts, dim), where each part is answered by itself and lists are merged
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def some(self, rows: NDArray[np.int64]) -> Questions:
-        return Questions(self.targets[rows], self.labels[rows], self.itself[rows], self.kin[rows])
+        apart = None if self.apart is None else self.apart[rows]
+        return Questions(self.targets[rows], self.labels[rows], self.itself[rows], self.kin[rows], apart)
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,23 @@ def item_scores(questions: Questions, gallery: ItemPoints) -> Vectors:
     return scores
 
 
+def first_hits(
+    questions: Questions, gallery: ItemPoints, alive: Vectors, depth: int = DEPTH
+) -> tuple[Vectors, NDArray[np.int64]]:
+    """Cosines and places of what a search shows of the living, (questions, depth), best first."""
+    worth = alive
+    if questions.apart is not None:
+        lists = [item_scores(replace(questions, targets=rows), gallery) for rows in questions.apart.swapaxes(0, 1)]
+        by_part = np.where(np.isfinite(alive)[:, None], np.stack(lists, axis=1), -np.inf)
+        earned = reciprocal_ranks(by_part, np.ones(len(lists)))
+        worth = np.where(np.isfinite(alive), earned, -np.inf)
+    depth = min(depth, worth.shape[1])
+    best = np.argpartition(-worth, depth - 1, axis=1)[:, :depth] if depth else np.empty((len(worth), 0), np.int64)
+    order = np.argsort(-np.take_along_axis(worth, best, axis=1), axis=1, kind="stable")
+    best = np.take_along_axis(best, order, axis=1)
+    return np.take_along_axis(alive, best, axis=1), best
+
+
 def _asked_twice(
     questions: Questions,
     numbers: NDArray[np.int64],
@@ -101,19 +121,11 @@ def _asked_twice(
     found = []
     bare = np.where(relevant, -np.inf, scores)
     for alive, rows in ((scores, np.flatnonzero(answerable)), (bare, np.arange(len(scores)))):
-        best = _best(alive[rows], relevant[rows], depth)
+        cosines, places = first_hits(questions.some(rows), gallery, alive[rows], depth)
+        right = np.take_along_axis(relevant[rows], places, axis=1)
         levels = level[0][rows], level[1][rows]
-        found.append(_hits(*best, numbers[rows], questions.labels[rows], levels, answerable=alive is scores))
+        found.append(_hits(cosines, right, numbers[rows], questions.labels[rows], levels, answerable=alive is scores))
     return found
-
-
-def _best(scores: Vectors, relevant: Truth, depth: int) -> tuple[Vectors, Truth]:
-    """The first columns of each row, best first: (questions, depth)."""
-    depth = min(depth, scores.shape[1])
-    best = np.argpartition(-scores, depth - 1, axis=1)[:, :depth] if depth else np.empty((len(scores), 0), np.int64)
-    order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
-    best = np.take_along_axis(best, order, axis=1)
-    return np.take_along_axis(scores, best, axis=1), np.take_along_axis(relevant, best, axis=1)
 
 
 def _hits(

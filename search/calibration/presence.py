@@ -12,7 +12,7 @@ from hearsee.core.vectors import Vectors
 from hearsee.search.calibration.curves import Truth, logistic
 from hearsee.search.calibration.evidence import Background, Numbers
 from hearsee.search.calibration.pair import LOST, Presence
-from hearsee.search.calibration.population import Hits, Questions, item_scores
+from hearsee.search.calibration.population import Hits, Questions, first_hits, item_scores
 from hearsee.search.evaluate.ranks import BLOCK_SCORES, NONE, ItemPoints, Labels
 
 
@@ -132,7 +132,7 @@ def _three_lives(
         known = np.mean([one.known(out) for one, out in zip(askers, left_out, strict=True)], axis=0)
         best, items = behind.rows[rows], behind.items[rows]
         taken = np.mean([one.taken(best, items, out) for one, out in zip(askers, left_out, strict=True)], axis=0)
-        top = alive.max(axis=1, initial=-np.inf).astype(np.float64)
+        top = first_hits(questions, gallery, alive)[0].max(axis=1, initial=-np.inf).astype(np.float64)
         there = np.full(len(top), truth)
         lives.append(Lives(top, means, spreads, known, taken, there, questions.labels).some(chosen))
     return lives

@@ -42,10 +42,10 @@ from hearsee.search.fusion.late import Merge, reciprocal_ranks, standard_scores
 CORRUPTED = (0.0, 0.5)  # shares of the questions with a part made worse
 CUTS = (1, 10)
 SINGLE, MEAN, SLERP, FIXED = "best single", "mean", "slerp", "fixed"
-LATE: dict[str, Merge] = {"late, ranks": reciprocal_ranks, "late, scores": standard_scores}
 BLENDS = (MEAN, FIXED, SLERP, EARLY, *ATTENTIONS)
 UNDER_GUARD = {f"{kind}{GUARDED}": kind for kind in ATTENTIONS}  # attention itself is never kept without
-KEPT_LATE = "late"  # what a search can merge by is ranks
+KEPT_LATE, RANKED = "late", "late, ranks"  # what a search can merge by is ranks
+LATE: dict[str, Merge] = {RANKED: reciprocal_ranks, "late, scores": standard_scores}
 CANDIDATES = (MEAN, FIXED, SLERP, EARLY, *UNDER_GUARD, KEPT_LATE)  # the plainest first; late asks once for every part
 MARGIN = 0.005  # R@1 on validation that a less plain way must win by: 1 of 200 questions
 MIN_QUESTIONS = 20  # below that halves would say nothing
@@ -185,7 +185,7 @@ class _Race:
     def choice(self) -> Choice:
         """What won on validation."""
         for share in self._parts:
-            self._ranks[share, KEPT_LATE] = self._ranks[share, "late, ranks"]
+            self._ranks[share, KEPT_LATE] = self._ranks[share, RANKED]
         ways = [way for way in CANDIDATES if (next(iter(self._parts)), way) in self._ranks]
         firsts = {share: {way: self._ranks[share, way][: self._half] == 1 for way in ways} for share in self._parts}
         figures = {way: self._validation(way) for way in ways}
@@ -279,6 +279,11 @@ def least_regretted(firsts: Mapping[float, Mapping[str, NDArray[np.bool_]]]) -> 
     found = {share: {way: float(by_way[way].mean()) for way in ways} for share, by_way in firsts.items()}
     regrets = {way: max(max(values.values()) - values[way] for values in found.values()) for way in ways}
     return next(way for way in ways if regrets[way] <= min(regrets.values()) + MARGIN)
+
+
+def kept_as(method: str) -> str:
+    """The rung that a library's choice stands on."""
+    return RANKED if method == KEPT_LATE else method
 
 
 def answers_apart(groups: Groups) -> dict[Modality, Answers]:
