@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hearsee.core.modality import Modality
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Shard
 
@@ -29,6 +30,11 @@ class Source:
     point_ids: Ids  # (rows,)
     item_ids: Ids  # (rows,)
     alive: Bitmap | None = None  # none: every row
+    asked: Mapping[Modality, Shard] = field(default_factory=dict)  # the shard at what was proved for who asks
+
+    def shard_for(self, asking: Modality | None) -> Shard:
+        """Who is not known to ask gets what does for everybody."""
+        return self.shard if asking is None else self.asked.get(asking, self.shard)
 
     def among(self, items: Ids | None) -> tuple[Bitmap | None, int]:
         """Which rows may be found, none for all of them, and how many they are."""
@@ -77,27 +83,38 @@ class Gallery:
     @cached_property
     def exact(self) -> bool:
         """Whether no shard may miss: those that may have an effort."""
-        return all(getattr(source.shard, "effort", None) is None for source in self.sources)
+        shards = [shard for source in self.sources for shard in (source.shard, *source.asked.values())]
+        return all(getattr(shard, "effort", None) is None for shard in shards)
 
-    def nearest(self, points: Vectors, k_items: int, allowed_items: Ids | None = None) -> list[list[Near]]:
-        """For each query its best k items, each by its best point; equal scores in order of item id."""
+    def nearest(
+        self, points: Vectors, k_items: int, allowed_items: Ids | None = None, asking: Modality | None = None
+    ) -> list[list[Near]]:
+        """For each query its best k items, each by its best point; equal scores in order of item id.
+
+        `asking` is the modality of the queries, where they have one: a shard that may miss looks as hard as it needs.
+        """
         chosen = [(source, *source.among(allowed_items)) for source in self.sources]
         sources = [(source, allowed, count) for source, allowed, count in chosen if count]
         k = min(k_items, self.items)
         if k <= 0 or not sources:
             return [[] for _ in points]
         ask = k * -(-self.points // self.items) + SPARE
-        return self._until_complete(points, k, ask, sources)
+        return self._until_complete(points, k, ask, sources, asking)
 
     def _until_complete(
-        self, points: Vectors, k: int, ask: int, sources: list[tuple[Source, Bitmap | None, int]]
+        self,
+        points: Vectors,
+        k: int,
+        ask: int,
+        sources: list[tuple[Source, Bitmap | None, int]],
+        by: Modality | None,
     ) -> list[list[Near]]:
         """Ask for more rows wherever the answer could still change."""
         answers: list[list[Near]] = [[] for _ in points]
         pending, rounding = np.arange(len(points)), _rounding(points)
         while len(pending):
             asking = points[pending]
-            candidates = _beside([_candidates(source, asking, ask, among, n) for source, among, n in sources])
+            candidates = _beside([_candidates(source, asking, ask, among, n, by) for source, among, n in sources])
             ranked = _fold(candidates, k, one_each=self.points == self.items)
             done = _complete(ranked, candidates.ceiling, k, rounding[pending])
             for place, near in zip(pending[done].tolist(), _lists(ranked, done), strict=True):
@@ -107,9 +124,11 @@ class Gallery:
         return answers
 
 
-def _candidates(source: Source, points: Vectors, ask: int, allowed: Bitmap | None, count: int) -> Candidates:
+def _candidates(
+    source: Source, points: Vectors, ask: int, allowed: Bitmap | None, count: int, by: Modality | None
+) -> Candidates:
     """A shard proposes; what it proposes is scored again in double precision, so that every shard agrees to the bit."""
-    shard = source.shard
+    shard = source.shard_for(by)
     sifted = allowed is not None and count > MOSTLY * len(shard)  # search all, then drop
     found = shard.nearest(points, ask, None if sifted else allowed)
     rows = found.rows  # (queries, found)

@@ -180,8 +180,10 @@ class _Proving:
 
     def _sealed(self, shard: Proposer, entry: Entry) -> Entry:
         failed = [one.asking for one in entry.tuned if one.effort is None]
-        if failed:
-            why = NOT_REACHED.format(self._ledger.recall, " and ".join(failed))
+        why = NOT_REACHED.format(self._ledger.recall, " and ".join(failed))
+        if failed and len(failed) < len(entry.tuned):
+            entry = replace(entry, reason=f"{entry.reason}; {why} for those")
+        elif failed:
             reason = f"{Kind.EXACT}: {why}"
             each = 4 * shard.dim
             return replace(entry, kind=Kind.EXACT, reason=reason, bytes_per_vector=each, chosen=entry.kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +97,7 @@ class _Loading:
         if source is None:
             return None
         dead = np.isin(source.point_ids, self._view.dead)
-        source = Source(source.shard, source.point_ids, source.item_ids, ~dead if dead.any() else None)
+        source = replace(source, alive=~dead if dead.any() else None)
         self._served[row.path] = source
         return source
 
@@ -107,7 +107,8 @@ class _Loading:
             return None
         try:
             rows, point_ids, item_ids = read_shard(self._folder, row)
-            return Source(fastest(self._folder, row.sha256, rows), point_ids, item_ids)
+            shard, asked = fastest(self._folder, row.sha256, rows)
+            return Source(shard, point_ids, item_ids, asked=asked)
         except Damaged as damaged:
             log.warning("%s; until then its segments are used instead", damaged)
             return None

@@ -120,18 +120,28 @@ def _entry(row: Mapping[str, Any]) -> Entry:
     return Entry(**{**row, **kinds, "tuned": tuned})
 
 
-def fastest(folder: Path, vectors: str, rows: FlatShard) -> Shard:
-    """The rows behind what was built and proved for them; whatever is wrong with that, the rows alone, exactly."""
+def fastest(folder: Path, vectors: str, rows: FlatShard) -> tuple[Shard, dict[Modality, Shard]]:
+    """The rows behind what was built and proved for them, for anybody and for each modality that may ask.
+
+    Whatever is wrong with that, the rows alone, searched exactly.
+    """
     try:
         ledger = read_ledger(folder)
         entry = ledger.entry(vectors) if ledger is not None else None
         if entry is None or entry.path is None or entry.sha256 is None:
-            return rows
+            return rows, {}
         shard, _ = unseal(folder, entry.path, entry.sha256, rows, vectors)
-        return careful(shard, entry.tuned)
+        return careful(shard, entry.tuned), by_asking(shard, entry.tuned)
     except Damaged as damaged:
         log.warning("%s; until then the search is exact", damaged)
-        return rows
+        return rows, {}
+
+
+def by_asking(shard: Proposer, tuned: tuple[Tuned, ...]) -> dict[Modality, Shard]:
+    """At the effort that was proved for each, or exactly where none was good enough."""
+    return {
+        Modality.named(one.asking): shard.kept if one.effort is None else shard.with_effort(one.effort) for one in tuned
+    }
 
 
 def careful(shard: Proposer, tuned: tuple[Tuned, ...]) -> Proposer:
