@@ -110,7 +110,8 @@ class OpenClipTower:
     modality: Modality
     source: Source
     run: Run = field(default_factory=Run)
-    fused: bool = False  # see hearsee.core.encoders.prepare_picture
+    fused: bool = False  # see hearsee.core.encoders.prepare_picture, also for `draft`
+    draft: float = 0.0
 
     @property
     def dim(self) -> int:
@@ -135,6 +136,8 @@ class OpenClipTower:
         options = {"mode": mode, "resize": [tall, wide], "filter": kind, "fill": int(given.get("fill_color") or 0)}
         if self.fused:
             options["fused"] = True
+        if self.draft:
+            options["draft"] = self.draft
         return options if mode == "squash" else options | {"crop": [tall, wide]}
 
     @property
@@ -185,11 +188,17 @@ class OpenClipTower:
 
 
 def open_clip_tower(
-    modality: Modality, *, model: str, pretrained: str | None = None, fused: bool = False, **run: Any
+    modality: Modality,
+    *,
+    model: str,
+    pretrained: str | None = None,
+    fused: bool = False,
+    draft: float = 0.0,
+    **run: Any,
 ) -> OpenClipTower:
     if modality is Modality.AUDIO:
         raise BadInput("open_clip has no tower for audio: it sees pictures and reads texts")
-    return OpenClipTower(modality, find_source(model, pretrained), Run(**run), fused)
+    return OpenClipTower(modality, find_source(model, pretrained), Run(**run), fused, draft)
 
 
 class Model:

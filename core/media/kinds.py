@@ -15,6 +15,9 @@ class Picture:
     """Upright sRGB pixels."""
 
     pixels: NDArray[np.uint8]  # (height, width, 3)
+    shrunk: int = 1  # how many pixels of the file each stands for, to each side: 2, 4 or 8 where a JPEG was drafted
+    whole: tuple[int, int] | None = None  # height and width in the file, where it was shrunk
+    before: tuple[int, int] = (0, 0)  # rows and columns of the file by which the first pixels begin before it
 
 
 @dataclass(frozen=True)
@@ -53,3 +56,6 @@ class Piece:
 # A preparation is a torch-free module-level function, named "package.module:function", so that a worker process
 # can find it by name; it cuts media into windows or passages and shapes each for its tower.
 Preparation: TypeAlias = Callable[[Media], list[Piece]]
+
+# By how much a preparation lets both sides of a picture (height, width) be divided while its JPEG is decoded.
+Shrink: TypeAlias = Callable[[int, int], int]

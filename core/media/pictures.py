@@ -8,11 +8,10 @@ import threading
 import warnings
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from hearsee.core.errors import BadMedia
-from hearsee.core.media.kinds import Picture
+from hearsee.core.media.kinds import Picture, Shrink
 from hearsee.core.media.limits import Limits
 from hearsee.core.media.magic import PICTURES, format_of, looks_like
 
@@ -26,19 +25,23 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SIDEWAYS, _FROM_BELOW, _FROM_RIGHT = (5, 6, 7, 8), (3, 4, 7, 8), (2, 3, 6, 7)  # whose first rows were the last
 # Pillow warns about odd but harmless metadata; `catch_warnings` swaps a global, so one thread at a time.
 _quietly = threading.Lock()
 
 
-def decode_picture(raw: bytes, limits: Limits) -> Picture:
-    """Decode the first frame: EXIF turned upright, ICC carried to sRGB, transparency laid over white."""
+def decode_picture(raw: bytes, limits: Limits, shrink: Shrink | None = None) -> Picture:
+    """Decode the first frame: EXIF turned upright, ICC carried to sRGB, transparency laid over white.
+
+    A JPEG is decoded at a half, a quarter or an eighth of its size where `shrink` says that this is enough.
+    """
     name = format_of(raw)
     if name not in PICTURES:
         raise BadMedia(f"not a picture: {looks_like(raw)}")
     with _quietly, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return Picture(_pixels(raw, name, limits))
+            return _picture(raw, name, limits, shrink)
         except (BadMedia, MemoryError):
             raise
         except Image.DecompressionBombError:
@@ -48,19 +51,36 @@ def decode_picture(raw: bytes, limits: Limits) -> Picture:
             raise BadMedia(_reason(name, error)) from None
 
 
-def _pixels(raw: bytes, name: str, limits: Limits) -> NDArray[np.uint8]:
+def _picture(raw: bytes, name: str, limits: Limits, shrink: Shrink | None) -> Picture:
     with Image.open(io.BytesIO(raw), formats=(name,)) as picture:
         width, height = picture.size
         if width * height > limits.max_pixels:
             raise BadMedia(f"{width:,} x {height:,} pixels, the limit is {limits.max_pixels:,}")
         if width < 1 or height < 1:
             raise BadMedia(f"{width} x {height} pixels: there is nothing to see")
+        by = _draft(picture, shrink) if shrink is not None and name == "JPEG" else 1
         picture.load()
-        turn = _UPRIGHT.get(_orientation(picture))  # after load: Pillow turns TIFF itself, then forgets the tag
+        tag = _orientation(picture)  # after load: Pillow turns TIFF itself, then forgets the tag
         shown = _over_white(picture)
-    if turn is not None:
-        shown = shown.transpose(turn)
-    return np.ascontiguousarray(shown, dtype=np.uint8)  # (height, width, 3)
+    if tag in _UPRIGHT:
+        shown = shown.transpose(_UPRIGHT[tag])
+    pixels = np.ascontiguousarray(shown, dtype=np.uint8)  # (height, width, 3)
+    if by == 1:
+        return Picture(pixels)
+    # A drafted picture reaches beyond the file's last row and column, which turning may have made the first.
+    whole = (width, height) if tag in _SIDEWAYS else (height, width)
+    beyond = [side * by - full for side, full in zip(pixels.shape, whole, strict=False)]
+    return Picture(pixels, by, whole, (beyond[0] * (tag in _FROM_BELOW), beyond[1] * (tag in _FROM_RIGHT)))
+
+
+def _draft(picture: Image.Image, shrink: Shrink) -> int:
+    """Tell the decoder to leave out what the tower cannot see; by how much each side is divided."""
+    width, height = picture.size
+    by = shrink(width, height) if _orientation(picture) in _SIDEWAYS else shrink(height, width)
+    if by == 1 or picture.mode not in ("RGB", "L"):
+        return 1
+    picture.draft(picture.mode, (width // by, height // by))
+    return by if picture.size != (width, height) else 1
 
 
 def _orientation(picture: Image.Image) -> int:

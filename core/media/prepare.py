@@ -11,7 +11,7 @@ import numpy as np
 
 from hearsee.core.errors import BadInput, BadMedia, HearseeError
 from hearsee.core.media.decode import decode
-from hearsee.core.media.kinds import Piece, Preparation
+from hearsee.core.media.kinds import Piece, Preparation, Shrink
 from hearsee.core.media.limits import Limits
 from hearsee.core.modality import Modality
 
@@ -31,6 +31,15 @@ def find_preparation(name: str) -> Preparation:
         raise BadInput(f"preparation {name!r} cannot be imported: {error}") from None
 
 
+@functools.cache
+def find_shrink(name: str) -> Shrink | None:
+    """What a preparation with the option `draft` lets decoders leave out: `shrink` beside its function."""
+    path, _, options = name.partition("?")
+    if '"draft"' not in options:
+        return None
+    return find_preparation(f"{path.partition(':')[0]}:shrink?{options}")  # type: ignore[return-value]
+
+
 def prepare(preparation: str, modality: Modality, raw: bytes, limits: Limits) -> list[Piece]:
     """Decode bytes within the limits and cut them into pieces; BadMedia says what is wrong with them."""
     if len(raw) > limits.max_file_bytes:
@@ -38,7 +47,7 @@ def prepare(preparation: str, modality: Modality, raw: bytes, limits: Limits) ->
     if not raw:
         raise BadMedia("an empty text" if modality is Modality.TEXT else "an empty file")
     function = find_preparation(preparation)
-    media = decode(modality, raw, limits)
+    media = decode(modality, raw, limits, find_shrink(preparation))
     try:
         pieces = function(media)
     except (HearseeError, MemoryError):
