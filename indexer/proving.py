@@ -26,7 +26,7 @@ from hearsee.indexer.shards.flat import FlatShard
 from hearsee.indexer.shards.folding import carry_over
 from hearsee.indexer.shards.graph import GraphShard
 from hearsee.indexer.shards.kinds import Kind
-from hearsee.indexer.shards.ledger import FOLDER, Entry, Ledger, read_ledger, write_ledger
+from hearsee.indexer.shards.ledger import FOLDER, Entry, Given, Ledger, read_ledger, write_ledger
 from hearsee.indexer.shards.lists import ListShard
 from hearsee.indexer.shards.sealed import Proposer, opened, over, seal
 from hearsee.indexer.shards.tuning import Asked, Tuned, measure, sample, tune
@@ -127,7 +127,8 @@ class _Proving:
         self._rows = [row for row in rows if row.rows]
         live, info = catalog.view().heads, catalog.info()
         space = live.space_fingerprint if live is not None else info.space_fingerprint
-        self._given = [one for one in ledger.given if one.space == space]  # those of other heads compare with nothing
+        # Those of other heads compare with nothing.
+        self._given = [one for one in ledger.given if one.space == space and _is_there(folder, one)]
         self._labels: dict[int, int] | None = None
         self._queries: dict[str, Asked] | None = None
 
@@ -256,6 +257,16 @@ class _Proving:
             places = np.sort(np.random.default_rng(0).permutation(row.rows)[: 8 * QUERIES])
             vectors = np.array(rows[places], np.float32)
         return sample(Asked(vectors, self._groups(item_ids_of(self._folder, row)[places])), QUERIES)
+
+
+def _is_there(folder: Path, given: Given) -> bool:
+    """Whether queries that were given can still be asked; without them the library's own items ask."""
+    try:
+        check(folder / given.path, given.sha256, (folder / given.path).stat().st_size)
+    except (Damaged, OSError) as error:
+        log.warning("%s: give the queries again with `hearsee index --queries`", error)
+        return False
+    return True
 
 
 def _built(rows: FlatShard, choice: Choice) -> Proposer:

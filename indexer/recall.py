@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hearsee.core.errors import BadInput, HearseeError
@@ -23,9 +24,10 @@ def keep_recall(
 ) -> Ledger | None:
     """Set the recall asked for, or prove again the one asked for before; none where nobody ever asked."""
     before = known(writer.folder)
-    if recall is None and kind is None and not queries:
-        return None if before is None else set_recall(writer, before.recall, before.kind)
-    return set_recall(writer, recall or (before.recall if before else RECALL), kind, queries)
+    if recall is not None or before is None:
+        asked = recall is not None or kind is not None or queries
+        return set_recall(writer, recall or RECALL, kind, queries) if asked else None
+    return set_recall(writer, before.recall, kind or before.kind, queries)
 
 
 def set_recall(writer: Writer, recall: float, kind: Kind | None = None, queries: Sequence[str] = ()) -> Ledger:
@@ -40,7 +42,10 @@ def set_recall(writer: Writer, recall: float, kind: Kind | None = None, queries:
     given = {one.asking: one for one in (before.given if before else ())}
     fresh = [given_queries(writer.folder, writer.space, name) for name in queries]
     given |= {one.asking: one for one in fresh}
-    wanted = Ledger(recall, kind, before.entries if before and not fresh else (), tuple(given.values()))
+    entries = before.entries if before else ()
+    if fresh:  # what was built stays, what was proved with other queries does not
+        entries = tuple(replace(entry, tuned=()) for entry in entries)
+    wanted = Ledger(recall, kind, entries, tuple(given.values()))
     if wanted != before:
         make_folder(writer.folder / FOLDER)
         write_ledger(writer.folder, wanted)

@@ -37,6 +37,15 @@ Recall = Annotated[
         "share of the ten nearest that must be found, proved on the library's own vectors; kept for later runs.",
     ),
 ]
+Queries = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--queries",
+        metavar="[MODALITY:]FILE",
+        help="Prove the recall with these queries instead of the library's own items: a text with one query a line, or "
+        "a .npy of vectors; they ask as text unless a modality is named; kept for later runs.",
+    ),
+]
 ShardKind = Annotated[
     str | None,
     typer.Option(
@@ -52,6 +61,7 @@ def index(
     text_column: TextColumn = None,
     recall: Recall = None,
     shards: ShardKind = None,
+    queries: Queries = None,
     library: LibraryOption = None,
     database: DatabaseOption = None,
     as_json: JsonOption = False,
@@ -76,7 +86,7 @@ def index(
                 print_json({"generation": commit.generation, "items": commit.items})
 
         report = ingest(writer, opened, writer.space, settings, on_commit=acknowledged, progress=go_on)
-        keep_recall(writer, recall, kind)
+        keep_recall(writer, recall, kind, queries or ())
     if as_json:
         print_json(totals(report, str(settings.library)))
     else:
