@@ -37,6 +37,7 @@ from hearsee.toybox.towers.encoders import WEIGHTS
 RESAMPLES = 1000
 FIRST = 10
 WEIGHTS_TRIED = (0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+STRENGTHS = (0.25, 0.5, 1.0)  # of what is learned about steering away, as `--weight without=0.5` says it
 MOST = 100  # questions of each kind for each seed
 HELD_OUT, VALIDATION = 8_000_000, 9_000_000  # seeds that no training uses
 EDITED = ("sum", "weighted sum", "slerp", "learned")
@@ -154,7 +155,7 @@ def first_ranks(targets: Vectors, lesson: EditLesson) -> Numbers:
 
 
 def figures(found: Numbers) -> dict[str, Any]:
-    """R@1 and R@10 of each way, and what the learned one adds to the plain sum; the same draws for all."""
+    """R@1 and R@10 of each way, what the learned one adds to the plain sum and what is left to add; the same draws."""
     told: dict[str, Any] = {}
     for cut in (1, FIRST):
         right = (found <= cut).astype(np.float64)
@@ -162,6 +163,7 @@ def figures(found: Numbers) -> dict[str, Any]:
         told |= {f"{way} R@{cut}": interval(means[:, at], right[:, at].mean()) for at, way in enumerate(EDITED)}
         added = right[:, 3] - right[:, 0]
         told[f"learned - sum R@{cut}"] = interval(means[:, 3] - means[:, 0], added.mean())
+        told[f"most that can be added R@{cut}"] = interval(1 - means[:, 0], 1 - right[:, 0].mean())
     return told
 
 
@@ -191,20 +193,22 @@ def negatives_measured(seeds: Sequence[Facts], rule: Arrays) -> list[dict[str, A
 
 
 def shares(lesson: WithoutLesson, asker: str, wanted: Modality, rule: Arrays) -> Numbers:
-    """For each question: unwanted before, by the fixed rule, as learned; wanted by each, and with unwanted cut out."""
+    """For each question: unwanted before, by the fixed rule, as learned and softer; wanted by each, and cut out."""
     modality = Modality(asker) if asker in set(Modality) else Modality.TEXT
 
-    def steered(by: Arrays | None) -> Vectors:
-        return np.stack([one_steered(*both, by) for both in zip(lesson.target, lesson.words[0], strict=True)])
+    def steered(by: Arrays | None, strength: float = 1.0) -> Vectors:
+        return np.stack([one_steered(*both, by, strength) for both in zip(lesson.target, lesson.words[0], strict=True)])
 
-    def one_steered(row: Vectors, shunned: Vectors, by: Arrays | None) -> Vectors:
-        parts = [EncodedPart(modality, 1.0, False, row), EncodedPart(lesson.modality, 1.0, True, shunned, rule=by)]
+    def one_steered(row: Vectors, shunned: Vectors, by: Arrays | None, strength: float) -> Vectors:
+        away = EncodedPart(lesson.modality, strength, True, shunned, rule=by)
+        parts = [EncodedPart(modality, 1.0, False, row), away]
         try:
             return MeanFusion().fuse(parts, wanted)
         except BadInput:  # "this, but not this" is refused: it counts as not steered
             return row
 
-    cosines = [rows @ lesson.answers.T for rows in (lesson.target, steered(None), steered(rule))]
+    ways = [steered(None), *(steered(rule, strength) for strength in reversed(STRENGTHS))]
+    cosines = [rows @ lesson.answers.T for rows in (lesson.target, *ways)]
     orders = [np.argsort(-one, axis=1)[:, :FIRST] for one in cosines]
     cut = np.argsort(-np.where(lesson.unwanted, -np.inf, cosines[0]), axis=1)[:, :FIRST]
     left = [np.take_along_axis(lesson.unwanted, order, axis=1).mean(axis=1) for order in orders]
@@ -214,10 +218,12 @@ def shares(lesson: WithoutLesson, asker: str, wanted: Modality, rule: Arrays) ->
 
 def told_of(found: Numbers) -> dict[str, Any]:
     means, value = resampled(found), found.mean(axis=0)
-    names = ("before", "fixed", "learned", "wanted before", "wanted fixed", "wanted learned", "wanted, cut out")
+    softer = [f"at {strength}" for strength in reversed(STRENGTHS[:-1])]
+    ways = ("before", "fixed", "learned", *softer)
+    names = (*ways, *(f"wanted {way}" for way in ways), "wanted, cut out")
     told: dict[str, Any] = {name: interval(means[:, at], value[at]) for at, name in enumerate(names)}
-    for at, name in ((1, "fixed ratio"), (2, "learned ratio")):
-        told[name] = interval(means[:, at] / means[:, 0], value[at] / value[0])
+    for at, way in list(enumerate(ways))[1:]:
+        told[f"{way} ratio"] = interval(means[:, at] / means[:, 0], value[at] / value[0])
     return told
 
 
@@ -241,16 +247,27 @@ def interval(drawn: Numbers, value: float) -> dict[str, float]:
 
 
 def show(answer: Mapping[str, Any]) -> None:
-    console = Console(width=200)
+    console = Console(width=260)
     of = f"{answer['seeds']} seeds of {answer['things']:,} held-out things"
     best = f"the sum's best weight for an edit: {answer['weight']}"
-    shown = [*(f"{way} R@{FIRST}" for way in EDITED), "learned - sum R@10", "sum R@1", "learned R@1"]
+    gained = ["learned - sum R@10", "most that can be added R@10"]
+    shown = [*(f"{way} R@{FIRST}" for way in EDITED), *gained, "sum R@1", "learned R@1"]
     print_table(console, f"Edits: R@10 of what is asked for, {of}; {best}", answer["edits"], shown)
     title = f"The same among the {answer['seeds'] * answer['things']:,} things of all seeds"
     print_table(console, title, answer["edits among all"], shown)
     columns = ["before", "learned", "learned ratio", "fixed ratio", "wanted before", "wanted learned", "wanted fixed"]
     title = f"Steering away: the share of the first ten that has what is not wanted, {of}"
     print_table(console, title, answer["without"], [*columns, "wanted, cut out", "worst pair"])
+    softer = [*(f"at {one}" for one in STRENGTHS[:-1]), "learned"]
+    columns = [
+        "before",
+        *softer,
+        *(f"{one} ratio" for one in softer),
+        "wanted before",
+        *(f"wanted {one}" for one in softer),
+    ]
+    title = f"Steering away more softly (`--weight without=0.5`; learned: 1), {of}"
+    print_table(console, title, answer["without"], columns)
 
 
 def print_table(console: Console, title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:

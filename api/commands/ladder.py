@@ -69,7 +69,7 @@ def show_ladder(found: Ladder) -> None:
     console().print(table("Fusion", ("parts", "wanted", "made worse", "way", "", "R@1", "R@10"), rows, right=(2, 5, 6)))
     console().print(
         "on the half of the groups that chose nothing, each with its 95 % interval; made worse: one part of so many "
-        "questions is swapped for a wrong one or drowned; guarded: attention is heard only where it doubts a part; late: "
-        "every part is answered by itself and the lists are merged",
+        "questions is swapped for a wrong one or drowned; guarded: attention is heard only where it doubts a part; "
+        "late: every part is answered by itself and the lists are merged",
         style="dim",
     )
