@@ -38,6 +38,11 @@ def apart(parts: Sequence[EncodedPart], wanted: Sequence[Modality], fusion: Fusi
     return Apart(targets, tuple(part.weight for part in sought))
 
 
+def asks_alone(parts: Sequence[EncodedPart]) -> Modality | None:
+    """The modality of a query that is one part and nothing else; a mix is like no modality's own queries."""
+    return parts[0].modality if len(parts) == 1 else None
+
+
 def one_target(
     snapshot: Snapshot,
     targets: Mapping[Modality, Vectors],
@@ -45,14 +50,18 @@ def one_target(
     allowed: NDArray[np.int64] | None,
     left_out: frozenset[int],
     scales: Sequence[Mapping[Modality, Scale] | None] = (),
+    asking: Modality | None = None,
 ) -> list[list[Place]]:
-    """The best places over all wanted modalities for each query: by chance where it has scales, else by cosine."""
+    """The best places over all wanted modalities for each query: by chance where it has scales, else by cosine.
+
+    `asking` says that every target is a query of that modality as it is, so that shards look no harder than it takes.
+    """
     rows = len(next(iter(targets.values())))
     found: list[dict[Modality, list[Place]]] = [{} for _ in range(rows)]
     for modality, vectors in targets.items():
         gallery = snapshot.parts.get(modality)
         if gallery is not None:
-            for mine, near in zip(found, gallery.nearest(vectors, k + len(left_out), allowed), strict=True):
+            for mine, near in zip(found, gallery.nearest(vectors, k + len(left_out), allowed, asking), strict=True):
                 mine[modality] = [place for place in near if place[1] not in left_out] if left_out else near
     return [_one_list(mine, scales[row] if scales else None)[:k] for row, mine in enumerate(found)]
 

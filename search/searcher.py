@@ -31,7 +31,7 @@ from hearsee.search.fusion import EncodedPart, Fusion, chosen_fusion, named_fusi
 from hearsee.search.fusion.edits import find_edits, said
 from hearsee.search.judged import Rank, with_chances, with_reasons
 from hearsee.search.parts import PartEncoder, mean_direction
-from hearsee.search.places import Apart, Place, apart, one_target, part_by_part
+from hearsee.search.places import Apart, Place, apart, asks_alone, one_target, part_by_part
 from hearsee.search.plan import Plan, plan
 from hearsee.search.query import Part, Query, ask, brief, hits_wanted, parsed, wanted_modalities
 from hearsee.search.rerank import SecondLook, reranked
@@ -160,7 +160,8 @@ class Searcher:
         judged = perf_counter()
         finish = Finish.of(query.finishing, asked.texts)
         k = query.k if look is None else max(query.k, look.first)
-        found = self._find(snapshot, targets, query.where, k, asked.likes, [scales.by_modality], finish, lists)
+        asking = asks_alone(asked.parts)
+        found = self._find(snapshot, targets, query.where, k, asked.likes, [scales.by_modality], finish, lists, asking)
         found = replace(found, plan=replace(found.plan, words=found.plan.words + said(asked.parts)))
         hits, close = with_chances(found.hits[0], scales.by_modality, query.min_chance, found.by_words)
         if look is not None:
@@ -309,6 +310,7 @@ class Searcher:
         scales: Sequence[Mapping[Modality, Scale] | None] = (),
         finish: Finish = NOTHING_MORE,  # for one query only
         lists: Apart | None = None,  # the same
+        asking: Modality | None = None,
     ) -> Found:
         """Search each wanted modality, merge, and fetch the items; ask again where the library changed meanwhile."""
         started = perf_counter()
@@ -320,7 +322,7 @@ class Searcher:
             begun = perf_counter()
             last = turn == SNAPSHOTS_TRIED - 1
             depth = finish.depth(k) + (SPARE if last else 0)
-            places = self._places(snapshot, targets, depth, allowed, left_out, scales, lists)
+            places = self._places(snapshot, targets, depth, allowed, left_out, scales, lists, asking)
             if finish:
                 shelf = Shelf(self.library.catalog, snapshot, targets, allowed, left_out)
                 done = finished(places[0], shelf, finish, k + (SPARE if last else 0))
@@ -353,9 +355,10 @@ class Searcher:
         left_out: frozenset[int],
         scales: Sequence[Mapping[Modality, Scale] | None],
         lists: Apart | None,
+        asking: Modality | None,
     ) -> list[list[Place]]:
         if lists is None:
-            return one_target(snapshot, targets, k, allowed, left_out, scales)
+            return one_target(snapshot, targets, k, allowed, left_out, scales, asking)
         return [part_by_part(snapshot, targets, lists, k, allowed, left_out, scales[0] if scales else None)]
 
     def _allowed(self, where: Where | None, targets: Mapping[Modality, Vectors]) -> NDArray[np.int64] | None:
