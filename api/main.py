@@ -31,6 +31,15 @@ from hearsee.api.commands import toybox as toybox_command
 from hearsee.api.terminal import complain
 from hearsee.core.errors import HearseeError
 
+# Which extra brings what is not there; the rest comes with the package itself.
+_EXTRAS = {
+    "faiss": "cpu",
+    "psycopg": "postgres",
+    **dict.fromkeys(("open_clip", "transformers", "torchaudio", "torchvision", "huggingface_hub"), "towers"),
+    **dict.fromkeys(("matplotlib", "tensorboard"), "align"),
+    **dict.fromkeys(("onnx", "onnxruntime", "onnxscript"), "onnx"),
+}
+
 app = typer.Typer(
     name="hearsee",
     help="Search pictures, sounds and words with any mix of pictures, sounds and words.",
@@ -106,7 +115,9 @@ def _explain(error: Exception) -> int:
     elif isinstance(error, MemoryError):
         complain("not enough memory: close other programs, or index in smaller sources")
     elif isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("hearsee"):
-        complain(f"{error}: install what is missing, for example pip install 'hearsee[cpu]'")
+        extra = _EXTRAS.get(str(error.name).partition(".")[0])
+        wanted = error.name if extra is None else f"'hearsee[{extra}]'"
+        complain(f"{error}: pip install {wanted}")
     else:
         complain(f"this is a mistake in Hearsee, {type(error).__name__}: {error} (hearsee --traceback … shows where)")
     return 1

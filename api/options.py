@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hearsee.core.errors import BadInput
+from hearsee.core.where import without_repeats
 
 if TYPE_CHECKING:
     from hearsee.core.settings import Settings
@@ -50,7 +51,7 @@ def parse_filter(text: str | None) -> dict[str, Any] | None:
     if text is None:
         return None
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=without_repeats)
     except RecursionError:
         raise BadInput("--where is nested too deep: write it with fewer levels") from None
     except ValueError as error:

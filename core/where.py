@@ -81,7 +81,7 @@ Where: TypeAlias = "Equals | Compares | OneOf | Exists | Prefix | All | Some | N
 def where_from_json(text: str) -> Where:
     """Parse a filter given as JSON text; whatever is wrong with the text is one BadInput."""
     try:
-        document = json.loads(text, object_pairs_hook=_without_repeats)
+        document = json.loads(text, object_pairs_hook=without_repeats)
     except RecursionError:
         raise _too_deep() from None
     except json.JSONDecodeError as error:
@@ -232,12 +232,13 @@ def _scalar(key: str, name: str, value: object) -> Scalar:
     raise BadInput(f"filter operator {name} under {_short(key)} takes one plain value, not {_short(value)}: {hint}")
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these pairs, for `json.loads`; a key that stands twice would silently lose its first value."""
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise BadInput(f"filter names {_short(twice)} twice in one object: combine the two with $and")
+        raise BadInput(f"{_short(twice)} stands twice in one object: say it once, or combine two filters with $and")
     return found
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
-from threading import Thread
 
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
@@ -15,11 +13,9 @@ from fastapi.responses import FileResponse
 from hearsee.api.http.guard import LOCAL_HOSTS, Guard
 from hearsee.api.http.problems import answer_problems
 from hearsee.api.http.routes import router
-from hearsee.core.errors import HearseeError
+from hearsee.api.http.warming import Warming
 from hearsee.core.settings import Settings
-from hearsee.search import Searcher, open_library
-
-log = logging.getLogger(__name__)
+from hearsee.search import open_library
 
 WEB = Path(__file__).parent.parent / "web"
 _PAGE = {
@@ -39,12 +35,12 @@ def create_app(settings: Settings, hosts: Collection[str] | None = LOCAL_HOSTS) 
         app.state.searcher = await run_in_threadpool(
             open_library, settings.library, settings.database, settings=settings
         )
-        warming = Thread(target=_warm, args=(app.state.searcher,), name="warming")
-        warming.start()
+        app.state.warming = Warming(app.state.searcher)
+        app.state.warming.start()
         try:
             yield
         finally:
-            await run_in_threadpool(warming.join)
+            await run_in_threadpool(app.state.warming.join)
             await run_in_threadpool(app.state.searcher.close)
 
     # The documentation pages of FastAPI load scripts from elsewhere; the description itself stays.
@@ -56,14 +52,6 @@ def create_app(settings: Settings, hosts: Collection[str] | None = LOCAL_HOSTS) 
     for path, name in _PAGE.items():
         app.add_api_route(path, _page(name), include_in_schema=False, response_class=FileResponse)
     return app
-
-
-def _warm(searcher: Searcher) -> None:
-    """Load what the first question would wait for: the towers, which need seconds, and the newest snapshot."""
-    try:
-        searcher.search(text="hello", k=1)
-    except HearseeError as error:
-        log.warning("the first search failed: %s", error)
 
 
 def _page(name: str) -> Callable[[], Awaitable[FileResponse]]:

@@ -13,6 +13,7 @@ from starlette.datastructures import FormData, UploadFile
 from hearsee.api.http.problems import sentence
 from hearsee.api.http.shapes import QueryIn
 from hearsee.core.errors import BadInput
+from hearsee.core.where import without_repeats
 
 MAX_FILES = 8
 MAX_FIELDS = 64
@@ -81,7 +82,7 @@ def _id_or_text(name: str, value: str) -> int | str:
 
 def _parsed(raw: bytes, what: str) -> Any:
     try:
-        return json.loads(raw)
+        return json.loads(raw, object_pairs_hook=without_repeats)
     except RecursionError:
         raise BadInput(f"{what} is nested too deep: write it with fewer levels") from None
     except ValueError as error:

@@ -11,6 +11,7 @@ from hearsee.api.http.asked import Asked, read_question
 from hearsee.api.http.media import media_response
 from hearsee.api.http.problems import problem
 from hearsee.api.http.shapes import AnswerOut, ItemOut, ItemsOut, LibraryOut, QueryIn
+from hearsee.api.http.warming import Warming
 from hearsee.core.errors import BadInput, HearseeError, NotFound
 from hearsee.core.item import Item
 from hearsee.core.modality import Modality
@@ -147,7 +148,11 @@ def livez() -> dict[str, str]:
 
 @router.get("/readyz", response_model=None)
 def readyz(request: Request) -> Response | dict[str, Any]:
-    """Ready when the library can be read and its newest generation is loaded."""
+    """Ready when the towers are warm, the library can be read and its newest generation is loaded."""
+    warming: Warming = request.app.state.warming
+    missing = warming.missing()
+    if missing is not None:
+        return problem(503, "Not ready", missing)
     try:
         return {"status": "ready", "generation": searcher_of(request).library.snapshot().generation}
     except HearseeError as error:

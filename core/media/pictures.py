@@ -8,7 +8,7 @@ import threading
 import warnings
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from hearsee.core.errors import BadMedia
 from hearsee.core.media.kinds import Picture, Shrink
@@ -133,6 +133,8 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
 
 
 def _reason(name: str, error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):  # its words name an object in memory
+        return f"a damaged {name} picture: only its first bytes are those of one"
     said = " ".join(str(error).split())[:200] or type(error).__name__
     if "truncated" in said.lower() or isinstance(error, EOFError):
         return f"cut short: the {name} picture ends before its last pixel ({said})"

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from hearsee.toybox.write import write_toybox
-from tests.api.world import World
+from tests.api.world import World, await_ready
 
 HEARSEE = Path(sys.executable).parent / "hearsee"
 HEAVY = ("torch", "faiss", "numpy", "sqlalchemy", "PIL", "pyarrow", "fastapi", "soundfile")
@@ -108,7 +108,7 @@ def test_serve_says_where_answers_and_stops(world: World, extra: tuple[str, ...]
     assert url.startswith("http://127.0.0.1:")
     try:
         with httpx.Client(base_url=url, transport=httpx.HTTPTransport(retries=50), timeout=30) as client:
-            assert client.get("/readyz").json()["status"] == "ready"
+            assert await_ready(client)["status"] == "ready"
             assert client.post("/v1/search", json={"text": "a secret wish"}).status_code == 200
     finally:
         server.send_signal(signal.SIGINT)

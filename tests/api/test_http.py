@@ -11,7 +11,7 @@ import pytest
 
 from hearsee.api.main import run
 from hearsee.core.item import local_path
-from tests.api.world import World
+from tests.api.world import World, await_ready
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ def test_no_other_origin_is_let_in(client: httpx.Client) -> None:
 
 def test_alive_and_ready(client: httpx.Client) -> None:
     assert client.get("/livez").json() == {"status": "alive"}
-    assert client.get("/readyz").json()["status"] == "ready"
+    assert await_ready(client)["status"] == "ready"
 
 
 def test_the_page_allows_nothing_from_elsewhere(client: httpx.Client) -> None:

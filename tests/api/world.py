@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import uvicorn
 
 from hearsee.api.main import run
@@ -62,6 +64,17 @@ def serve(app: Any) -> Iterator[str]:
         server.should_exit = True
         thread.join()
         bound.close()
+
+
+def await_ready(client: httpx.Client) -> dict[str, Any]:
+    """What the service says of itself once its towers are warm."""
+    for _ in range(600):
+        answer = client.get("/readyz")
+        if answer.status_code != 503:
+            break
+        time.sleep(0.05)
+    said: dict[str, Any] = answer.json()
+    return said
 
 
 Said = Callable[..., Any]  # runs a command on the shared library, answers its JSON
