@@ -1,0 +1,320 @@
+"""How near does indexing photos come to the bare model, and how far ahead of sentence-transformers is it?
+
+`python benchmarks/pipeline.py [--rounds 3] [--json]`: one table of ratios within one run on one machine. The photos are
+JPEG files of 640 px made here; weights are random and of the same shape for everybody. Timed, taking turns:
+
+- bare: open_clip's `encode_image` on tensors that were decoded, resized and normalised beforehand, batches of 32;
+- Hearsee: `ingest` from the files into a new library, with all that belongs to it: starting the decoding processes,
+  hashing, decoding, encoding, committing, building shards;
+- sentence-transformers: its `encode` on the same files, in an environment of its own (made on first use in build/bench,
+  from the package index), its model loaded and warmed up before.
+
+Once with ViT-B/32, where the model is the limit, and once with a small tower, where decoding is. `--gpu` asks instead
+what share of the GPU's own bf16 rate ViT-B/32 and ViT-L/14 reach through the pipeline, where there is a GPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from hearsee.core.encoders.device import pixels
+from hearsee.core.encoders.openclip import OpenClipTower, load, open_clip_tower, quiet
+from hearsee.core.media import Piece
+from hearsee.core.media.prepare import prepare
+from hearsee.core.modality import Modality
+from hearsee.core.settings import Settings
+from hearsee.core.space import Space
+from hearsee.indexer.ingest import ingest
+from hearsee.indexer.writer import Writer
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.ingest import photos
+
+PEER = "sentence-transformers>=5.2,<7"
+BATCH = 32
+LEAST = {"large over bare": 0.85, "large over peer": 1.1, "small over peer": 2.0}
+GPU_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A picture tower; open_clip and transformers build the same from it."""
+
+    name: str
+    width: int
+    layers: int
+    patch: int
+    dim: int
+    size: int = 224
+
+    def as_open_clip(self) -> dict[str, Any]:
+        seen = {"image_size": self.size, "layers": self.layers, "width": self.width, "patch_size": self.patch}
+        unread = {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 1}
+        return {"embed_dim": self.dim, "vision_cfg": seen, "text_cfg": unread}
+
+    def as_peer(self) -> str:
+        kept = {"width": self.width, "layers": self.layers, "patch": self.patch, "size": self.size, "dim": self.dim}
+        return json.dumps(kept)
+
+
+LARGE = Shape("ViT-B-32", 768, 12, 32, 512)
+SMALL = Shape("small", 64, 2, 32, 64)
+HUGE = Shape("ViT-L-14", 1024, 24, 14, 768)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--json", action="store_true")
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument(
+        "--pictures", type=int, default=400, help="of a round of ViT-B/32; the small tower sees thrice"
+    )
+    options.add_argument(
+        "--data", type=Path, default=Path("build/bench"), help="where photos, weights and peers are kept"
+    )
+    options.add_argument("--no-peer", action="store_true", help="without sentence-transformers")
+    options.add_argument("--gpu", action="store_true", help="the share of the GPU's own bf16 rate, nothing else")
+    given = options.parse_args()
+    data = given.data.resolve()
+    data.mkdir(parents=True, exist_ok=True)
+    if given.gpu:
+        answer = gpu_figures(data, given.rounds)
+        print(json.dumps(answer)) if given.json else show_gpu(answer)
+        return
+    answer = figures(data, given.rounds, given.pictures, None if given.no_peer else peer_python(data))
+    print(json.dumps(answer)) if given.json else show(answer)
+
+
+def figures(data: Path, rounds: int, pictures: int, python: Path | None) -> dict[str, Any]:
+    files = sorted(photos(data / "photos-400").glob("*.jpg"))
+    answer: dict[str, Any] = {"machine": f"{os.cpu_count()} cores", "rounds": rounds}
+    for key, shape, count in (("large", LARGE, pictures), ("small", SMALL, 3 * pictures)):
+        answer[key] = compare(data, shape, copies(files, count, data), rounds, python)
+    return answer
+
+
+def compare(data: Path, shape: Shape, files: Sequence[Path], rounds: int, python: Path | None) -> dict[str, Any]:
+    """Pictures a second of each, and the medians of the rounds' ratios; the order turns from round to round."""
+    tower = new_tower(data, shape)
+    space = Space("photos", tower.dim, {Modality.IMAGE: tower})
+    ready = tensors(tower, files[:BATCH])
+    peer = Peer(python, data / f"peer-{shape.name}", shape, files[:BATCH]) if python else None
+    runs: dict[str, Callable[[], float]] = {
+        "bare": lambda: bare(tower, ready, len(files)),
+        "hearsee": lambda: indexed(files[0].parent, len(files), space),
+    }
+    if peer is not None:
+        runs["peer"] = lambda: peer.seconds(files)
+    runs["bare"]()  # reads the weights
+    taken: dict[str, list[float]] = {name: [] for name in runs}
+    for number in range(rounds):
+        for name in sorted(runs, reverse=bool(number % 2)):
+            taken[name].append(runs[name]())
+    if peer is not None:
+        peer.close()
+    found: dict[str, Any] = {
+        "tower": shape.name,
+        "pictures": len(files),
+        "pictures_per_second": {name: round(len(files) / median(some), 1) for name, some in taken.items()},
+        "over_bare": ratios(taken["bare"], taken["hearsee"]),
+    }
+    return found | ({"over_peer": ratios(taken["peer"], taken["hearsee"])} if peer is not None else {})
+
+
+def ratios(theirs: Sequence[float], ours: Sequence[float]) -> dict[str, float]:
+    found = [one / other for one, other in zip(theirs, ours, strict=True)]
+    return {"median": round(median(found), 3), "low": round(min(found), 3), "high": round(max(found), 3)}
+
+
+def copies(files: Sequence[Path], count: int, data: Path) -> list[Path]:
+    """As many files of different bytes as are asked for: equal bytes are encoded once only."""
+    folder = data / f"pipeline-{count}"
+    folder.mkdir(exist_ok=True)
+    found = []
+    for number in range(count):
+        found.append(folder / f"{number:05}.jpg")
+        if not found[-1].is_file():
+            raw = files[number % len(files)].read_bytes()
+            found[-1].write_bytes(raw + b"\0" * (number // len(files)))  # decoders stop at the picture's end
+    return found
+
+
+def bare(tower: OpenClipTower, ready: Any, count: int) -> float:
+    import torch
+
+    model = load(tower.source, tower.run).model
+    began = time.perf_counter()
+    with torch.inference_mode():
+        for at in range(0, count, BATCH):
+            model.encode_image(ready[: min(BATCH, count - at)])
+    return time.perf_counter() - began
+
+
+def tensors(tower: OpenClipTower, files: Sequence[Path]) -> Any:
+    limits = Settings().limits
+    pieces: list[Piece] = []
+    for file in files:
+        pieces += prepare(tower.preparation, Modality.IMAGE, file.read_bytes(), limits)
+    return pixels(pieces, *tower.scaling, tower.run)
+
+
+def indexed(folder: Path, count: int, space: Space) -> float:
+    with tempfile.TemporaryDirectory() as place, Writer.open(Path(place) / "library", space=space) as writer:
+        began = time.perf_counter()
+        report = ingest(writer, [str(folder)], space, Settings())
+        took = time.perf_counter() - began
+    assert (report.added, report.encoded) == (count, count), report
+    return took
+
+
+def new_tower(data: Path, shape: Shape, **run: Any) -> OpenClipTower:
+    """Random weights, which take as long as trained ones."""
+    folder = data / f"pipeline-{shape.name}"
+    if not (folder / "open_clip_model.safetensors").is_file():
+        import open_clip
+        import torch
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": shape.as_open_clip()}))
+        torch.manual_seed(1)
+        with quiet():
+            weights = open_clip.create_model(f"local-dir:{folder}", load_weights=False).state_dict()
+        kept = {name: value.contiguous() for name, value in weights.items()}
+        save_file(kept, folder / "open_clip_model.safetensors")
+    return open_clip_tower(Modality.IMAGE, model=str(folder), **run)
+
+
+class Peer:
+    """sentence-transformers in a process of its own, loaded once and asked again and again."""
+
+    def __init__(self, python: Path, folder: Path, shape: Shape, warm: Sequence[Path]) -> None:
+        command = [str(python), str(Path(__file__).with_name("_pipeline_peer.py")), str(folder), shape.as_peer()]
+        environ = {**os.environ, "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1"}
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environ
+        )
+        self.seconds(warm)
+
+    def seconds(self, files: Sequence[Path]) -> float:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps([str(file) for file in files]) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        assert answer["rows"] == len(files), answer
+        return float(answer["seconds"])
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+def peer_python(data: Path) -> Path:
+    """The interpreter of the peer's environment, which borrows torch and transformers from this one."""
+    folder = data / "peer-environment"
+    python = folder / "bin" / "python"
+    if not (folder / "ready").is_file():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        packages = next(folder.glob("lib/python*/site-packages"))
+        packages.joinpath("lent.pth").write_text(f"{Path(np.__file__).parents[1]}\n")
+        command = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "-qq", PEER]
+        subprocess.run(command, check=True, stdout=sys.stderr)
+        (folder / "ready").write_text(PEER)
+    return python
+
+
+def gpu_figures(data: Path, rounds: int) -> dict[str, Any]:
+    import torch
+
+    if not torch.cuda.is_available():
+        return {"device": None}
+    answer: dict[str, Any] = {"device": torch.cuda.get_device_name()}
+    files = sorted(photos(data / "photos-400").glob("*.jpg"))
+    for shape, count in ((LARGE, 20_000), (HUGE, 5_000)):
+        tower = new_tower(data, shape, precision="bfloat16", batch=GPU_BATCH)
+        space = Space("photos", tower.dim, {Modality.IMAGE: tower})
+        some = copies(files, count, data)
+        ready = tensors(tower, some[:GPU_BATCH])
+        fed(tower, ready)  # reads the weights, chooses kernels
+        own = [fed(tower, ready) for _ in range(rounds)]
+        ours = [count / indexed(some[0].parent, count, space) for _ in range(rounds)]
+        pieces = [Piece(piece) for piece in np.zeros((16 * GPU_BATCH, shape.size, shape.size, 3), np.uint8)]
+        began = time.perf_counter()
+        tower.encode(pieces)
+        towers = len(pieces) / (time.perf_counter() - began)
+        answer[shape.name] = {
+            "own_rate": round(median(own), 1),
+            "tower_rate": round(towers, 1),  # from prepared pieces in memory: copying and scaling belong to it
+            "pipeline_rate": round(median(ours), 1),
+            "tower_share": round(towers / median(own), 3),
+            "pipeline_share": round(median(ours) / median(own), 3),
+        }
+    return answer
+
+
+def fed(tower: OpenClipTower, ready: Any, times: int = 40) -> float:
+    """Pictures a second of the model alone, on tensors that lie on the device."""
+    import torch
+
+    model = load(tower.source, tower.run).model
+    with torch.inference_mode():
+        for _ in range(3):
+            model.encode_image(ready)
+        torch.cuda.synchronize()
+        began = time.perf_counter()
+        for _ in range(times):
+            model.encode_image(ready)
+        torch.cuda.synchronize()
+    return float(times * len(ready) / (time.perf_counter() - began))
+
+
+def show(answer: dict[str, Any]) -> None:
+    table = Table(title=f"Indexing 640 px JPEG files, {answer['machine']}, {answer['rounds']} rounds")
+    for column in ("tower", "pictures", "bare", "Hearsee", "sentence-tr.", "figure", "median (low–high)", "at least"):
+        table.add_column(column)
+    for key in ("large", "small"):
+        one, speeds = answer[key], answer[key]["pictures_per_second"]
+        shown = [f"{speeds[name]:.1f}/s" if name in speeds else "not run" for name in ("bare", "hearsee", "peer")]
+        for name in ("bare", "peer"):
+            ratio = one.get(f"over_{name}")
+            if ratio is not None:
+                least = LEAST.get(f"{key} over {name}")
+                said = "" if least is None else f"{least}: {'met' if ratio['median'] >= least else 'missed'}"
+                figure = f"{ratio['median']:.2f} ({ratio['low']:.2f}–{ratio['high']:.2f})"
+                table.add_row(one["tower"], f"{one['pictures']}", *shown, f"over {name}", figure, said)
+    Console(width=140).print(table)
+
+
+def show_gpu(answer: dict[str, Any]) -> None:
+    if answer["device"] is None:
+        print("Share of the GPU's own bf16 rate through the pipeline: not measured, there is no GPU here.")
+        return
+    table = Table(title=f"bfloat16 on {answer.pop('device')}, pictures a second")
+    for column in ("tower", "model alone", "from prepared pieces", "share", "pipeline from files", "share"):
+        table.add_column(column)
+    for name, one in answer.items():
+        shares = [f"{one[key]:.2f}" for key in ("tower_share", "pipeline_share")]
+        table.add_row(
+            name, f"{one['own_rate']}", f"{one['tower_rate']}", shares[0], f"{one['pipeline_rate']}", shares[1]
+        )
+    Console(width=140).print(table)
+
+
+if __name__ == "__main__":
+    main()
