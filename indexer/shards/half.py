@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hearsee.core.errors import BadInput
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found
-from hearsee.indexer.shards.scoring import Memory, Selector, best_by_blocks, checked, nothing
+from hearsee.indexer.shards.scoring import Memory, Selector, best_by_blocks, checked, floats, nothing
 
 Halves = NDArray[np.float16]
 
@@ -63,7 +63,7 @@ class HalfShard:
         return int(self.matrix.nbytes)
 
     def take(self, rows: NDArray[np.int64]) -> Vectors:
-        return self.matrix[rows].astype(np.float32)
+        return floats(self.matrix[rows])
 
     def nearest(self, points: Vectors, k: int, allowed: Bitmap | None = None) -> Found:
         """The best k of the allowed rows, or all of them where there are fewer."""
@@ -77,7 +77,7 @@ class HalfShard:
             params = faiss.SearchParameters(sel=selector.faiss) if selector else None  # type: ignore[call-arg]
             return Found(*self.index.search(points, k, params=params))
         if allowed is None:
-            return best_by_blocks(points, k, count, lambda a, b: self.matrix[a:b].astype(np.float32))
+            return best_by_blocks(points, k, count, lambda a, b: floats(self.matrix[a:b]))
         rows = np.flatnonzero(allowed)
         found = best_by_blocks(points, k, count, lambda start, stop: self.take(rows[start:stop]))
         return Found(found.scores, rows[found.rows])

