@@ -54,6 +54,10 @@ class Backbone:
 
 @lru_cache(maxsize=4)
 def _loaded(backbone: Backbone, state: State) -> Any:  # noqa: ARG001 - part of the cache's key
+    return backbone.run.faster(backbone.run.ready(build(backbone)))
+
+
+def build(backbone: Backbone) -> Any:
     """The model, or its encoder where it has a decoder too; weights that are not used may be missing."""
     from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
@@ -63,8 +67,7 @@ def _loaded(backbone: Backbone, state: State) -> Any:  # noqa: ARG001 - part of 
         raise Refused(f"transformers has no plain model of type {backbone.kind!r} ({backbone.folder})")
     spare = ("masked_spec_embed", "position_ids") if backbone.pool == "pooler" else ("masked_spec_embed", "pooler")
     model = load_model(kind[0] if isinstance(kind, tuple) else kind, backbone.folder, config, spare=spare)
-    ready = backbone.run.ready(model.get_encoder() if getattr(config, "is_encoder_decoder", False) else model)
-    return backbone.run.faster(ready)
+    return model.get_encoder() if getattr(config, "is_encoder_decoder", False) else model
 
 
 def backbone_tower(modality: Modality, *, model: str, pool: str | None = None, **options: Any) -> Encoder:

@@ -78,7 +78,10 @@ def preset_space(name: str, environ: Mapping[str, str] | None = None) -> Space:
     preset = read_preset(name)
     if not preset.towers:
         raise NotFound(f"space {name!r} is brought by another package, which is not installed")
-    towers = {modality: make_tower(tower, modality, options) for modality, (tower, options) in preset.towers.items()}
+    towers = {
+        modality: make_tower(tower, modality, placed_options(name, options))
+        for modality, (tower, options) in preset.towers.items()
+    }
     trained = find_heads(name, os.environ if environ is None else environ)
     heads = {modality: _head(preset, modality, tower, trained) for modality, tower in towers.items()}
     if not preset.free:
@@ -91,6 +94,16 @@ def preset_space(name: str, environ: Mapping[str, str] | None = None) -> Space:
     # A library keeps this name and looks the space up by it again, from wherever it is opened.
     found_by = preset.name if name in preset_names() else str(Path(name).expanduser().resolve())
     return Space(found_by, preset.dim, towers, heads, reranker=preset.about.get("reranker"))
+
+
+def placed_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a tower; a path that begins with ./ lies in the space's own folder, wherever that was moved to."""
+    folder = Path(name).expanduser().resolve()
+    inside = name not in preset_names() and folder.is_dir()
+    return {
+        key: str(folder / value) if inside and isinstance(value, str) and value.startswith("./") else value
+        for key, value in options.items()
+    }
 
 
 def find_heads(name: str, environ: Mapping[str, str]) -> dict[Modality, Head]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
@@ -140,7 +140,8 @@ def split(table: Table, seed: int = 0, validation: float = 0.1, held: float = 0.
             raise BadInput(
                 f"{len(members)} groups, of which none is left {name}: give more groups, or change the split"
             )
-    return Split(*parts)
+    train, stop, judge = parts
+    return Split(replace(train, notes=table.notes), stop, judge)
 
 
 def _clans(table: Table, known: Ids) -> Ids:

@@ -5,25 +5,60 @@ With few pairs this is most of what can be learned; training goes on from there 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from hearsee.core.errors import BadInput
 from hearsee.core.head import Head
 from hearsee.core.vectors import Vectors, unit
 from hearsee.indexer.align.data import Ids, Table, paired_groups
+from hearsee.indexer.align.recall import answers, mean_recall, projected
 
-RIDGES = (0.3, 1.5, 10.0)  # validation chooses
+RIDGES = (0.3, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+FOLDS = 5
+MOST = 5000  # groups by whose folds a ridge is chosen; of more, some
+ANCHOR = 0.8  # what a pair that is known from elsewhere weighs beside one that was seen
 SHRINK, POWER = 0.3, 0.25  # how far strong directions are held back: all the way they would be noise
 SAMPLE = 50_000  # groups looked at
 
 
-def first_heads(table: Table, dim: int, ridge: float) -> dict[str, Head]:
-    """A linear head for each modality."""
+Anchors = Mapping[str, Vectors]  # by modality, row i of each says the same as row i of the others: no group needs to
+
+
+def chosen_ridge(table: Table, dim: int, anchors: Anchors | None = None) -> float:
+    """Chosen by folds of the groups that are learned from: there are many times as many of them as stop the training.
+
+    Few groups to choose by choose by chance, and a ridge that is wrong costs more than training can make good.
+    """
+    known = paired_groups(table)
+    known = known[:: 1 + len(known) // MOST]
+    part = np.random.default_rng(80).permutation(len(known)) % FOLDS
+    worth = np.zeros(len(RIDGES))
+    for fold in range(FOLDS):
+        learned, asked = table.only(known[part != fold]), table.only(known[part == fold])
+        if not len(paired_groups(learned)) or asked.vectors.keys() - learned.vectors.keys():
+            continue
+        turns: dict[str, Vectors] = {}
+        for at, ridge in enumerate(RIDGES):
+            heads = first_heads(learned, dim, ridge, anchors, turns)
+            worth[at] += mean_recall(answers(projected(heads, asked), asked))
+    return RIDGES[int(np.argmax(worth))]
+
+
+def first_heads(
+    table: Table, dim: int, ridge: float, anchors: Anchors | None = None, turns: dict[str, Vectors] | None = None
+) -> dict[str, Head]:
+    """A linear head for each modality; `turns` keeps what does not depend on the ridge, for the next one."""
     known = paired_groups(table)
     known = known[:: 1 + len(known) // SAMPLE]
     means = {modality: _Means.of(table, modality, known) for modality in sorted(table.vectors)}
     shared = np.sum([one.there for one in means.values()], axis=0) > 1
     left = sorted(means, key=lambda name: (-int((means[name].there & shared).sum()), name == "text", name))
     goals = np.zeros((len(known), dim), np.float32)  # where the groups are told to lie, by what was mapped so far
+    fixed = _centred(anchors or {}, means)
+    fixed_goals = np.zeros((max(map(len, fixed.values()), default=0), dim), np.float32)
+    turns = {} if turns is None else turns
     heads: dict[str, Head] = {}
     while left:
         reached = goals.any(axis=1)
@@ -32,11 +67,46 @@ def first_heads(table: Table, dim: int, ridge: float) -> dict[str, Head]:
         left.remove(name)
         mine = means[name]
         both = mine.there & reached
-        turn = _regression(mine.rows[both], goals[both], ridge) if both.any() else main_directions(mine.whole, dim)
+        if both.any():
+            rows, there = mine.rows[both], goals[both]
+            if name in fixed and fixed_goals.any():
+                rows = np.concatenate([rows, ANCHOR * fixed[name]])
+                there = np.concatenate([_units(there), ANCHOR * _units(fixed_goals)])
+            else:
+                there = _units(there)
+            turn = _regression(rows, there, ridge)
+        else:
+            if name not in turns:
+                turns[name] = main_directions(mine.whole, dim)
+            turn = turns[name]
         heads[name] = Head(turn, {"centre": mine.centre, "bias": np.zeros(dim, np.float32)})
         mapped = mine.rows @ turn
-        goals[mine.there] += mapped[mine.there] / (np.linalg.norm(mapped[mine.there], axis=1, keepdims=True) + 1e-9)
+        goals[mine.there] += _units(mapped[mine.there])
+        if name in fixed:
+            fixed_goals += _units(fixed[name] @ turn)
     return heads
+
+
+def _units(rows: Vectors) -> Vectors:
+    long: Vectors = rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9)
+    return long
+
+
+def _centred(anchors: Anchors, means: Mapping[str, _Means]) -> dict[str, Vectors]:
+    """Unit rows less their own middle: they may be of another kind than what the modality's rows are of."""
+    counts = {len(rows) for rows in anchors.values()}
+    if len(counts) > 1:
+        raise BadInput(
+            f"anchors of {' and '.join(f'{count:,}' for count in sorted(counts))} rows: give as many of each"
+        )
+    found = {}
+    for name in anchors.keys() & means.keys():
+        rows = unit(np.asarray(anchors[name], np.float32), f"{name} anchors")
+        if rows.shape[1] != means[name].rows.shape[1]:
+            wide = means[name].rows.shape[1]
+            raise BadInput(f"{name} anchors of {rows.shape[1]} numbers and vectors of {wide}: they are of two towers")
+        found[name] = rows - rows.mean(axis=0)
+    return found if len(found) > 1 else {}
 
 
 def main_directions(rows: Vectors, dim: int) -> Vectors:
@@ -51,7 +121,6 @@ def main_directions(rows: Vectors, dim: int) -> Vectors:
 
 def _regression(rows: Vectors, goals: Vectors, ridge: float) -> Vectors:
     """(numbers, dim) that carries rows to goals; by whichever of rows and numbers there are fewer."""
-    goals = goals / (np.linalg.norm(goals, axis=1, keepdims=True) + 1e-9)
     count, numbers = rows.shape
     if count < numbers:
         inner = rows @ rows.T + ridge * np.eye(count, dtype=np.float32)

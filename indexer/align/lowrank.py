@@ -25,6 +25,15 @@ class LowRank(nn.Module):
         whole: Tensor = self.frozen(rows)
         return whole + self.scale * change
 
+    @property
+    def weight(self) -> Tensor:
+        """As of one linear layer, for towers that look at it."""
+        return self.frozen.weight + self.scale * (self.up @ self.down)
+
+    @property
+    def bias(self) -> Tensor:
+        return self.frozen.bias
+
     def merged(self) -> nn.Linear:
         """One linear layer that computes the same."""
         with torch.no_grad():

@@ -17,6 +17,7 @@ from hearsee.indexer.segments import read_segment
 from hearsee.indexer.shards.files import stretches
 
 TRIES = 5
+ANCHORS = "anchors.npy"  # beside image.npy: image.anchors.npy
 GROUPS = "groups.txt"  # beside image.npy: image.groups.txt, the name of each row's group, one a line
 
 
@@ -81,6 +82,12 @@ def vectors_table(folder: Path) -> Table:
         lines = path.read_text("utf-8").splitlines()
         groups[name] = np.array([numbers.setdefault(line.strip(), len(numbers)) for line in lines], np.int64)
     return table_of(vectors, groups, names=tuple(numbers))
+
+
+def vectors_anchors(folder: Path) -> dict[str, NDArray[Any]]:
+    """`image.anchors.npy`, `text.anchors.npy` and so on, where they are: rows i of all of them say the same."""
+    files = {modality.value: folder / f"{modality.value}.{ANCHORS}" for modality in Modality}
+    return {name: _array(path) for name, path in files.items() if path.is_file()}
 
 
 def _array(path: Path) -> NDArray[Any]:

@@ -26,7 +26,7 @@ from hearsee.core.head import MLP, Head, Heads
 from hearsee.core.modality import Modality
 from hearsee.indexer.align.checkpoint import Checkpoints
 from hearsee.indexer.align.data import Split, Table, paired_groups, pairs_of
-from hearsee.indexer.align.first import RIDGES, first_heads
+from hearsee.indexer.align.first import Anchors, chosen_ridge, first_heads
 from hearsee.indexer.align.gathered import number, processes, same_everywhere
 from hearsee.indexer.align.heads import KINDS, TrainedHead, new_heads
 from hearsee.indexer.align.loop import Batch, Epoch, Plan, fit
@@ -76,8 +76,11 @@ def train_heads(
     space: str = "",
     say: Callable[[str], None] = lambda _: None,
     watch: Callable[[Epoch], None] = lambda _: None,
+    anchors: Anchors | None = None,
 ) -> tuple[Heads, Report]:
     """The heads that validated best, and what they are worth on the groups held out.
+
+    `anchors` are rows that are known to say the same without any pair of ours; the regression starts from them, too.
 
     With a `folder` every epoch ends in a checkpoint there, and a run that was stopped goes on from the last one;
     `space` names the space that the vectors are of, so that no other run does.
@@ -87,8 +90,8 @@ def train_heads(
     dim = recipe.dim or _dim_of(old)
     started, history = time.monotonic(), list[Step]()
     loss = GroupLoss(recipe.loss, recipe.consistency, recipe.bfloat16)
-    checkpoints = _checkpoints(given, recipe, old, folder, space, say)
-    start = _start(given, recipe, old, dim, say)
+    checkpoints = run_checkpoints(folder, given, _identity(recipe, old, space, anchors), recipe.device, say)
+    start = _start(given, recipe, old, dim, say, anchors)
     torch.manual_seed(recipe.seed)
     heads = new_heads(table, start, recipe.kind, dim, recipe.width, recipe.dropout)
     if processes() > 1:
@@ -142,7 +145,12 @@ def train_heads(
 
 
 def _start(
-    given: Split, recipe: HeadRecipe, old: Mapping[str, Head] | None, dim: int, say: Callable[[str], None]
+    given: Split,
+    recipe: HeadRecipe,
+    old: Mapping[str, Head] | None,
+    dim: int,
+    say: Callable[[str], None],
+    anchors: Anchors | None,
 ) -> Mapping[str, Head] | None:
     """The heads that training goes on from; none: drawn at random."""
     if recipe.start == RANDOM:
@@ -150,7 +158,8 @@ def _start(
     if recipe.start == AUTO and old is not None:
         return old
     ways: dict[str, Mapping[str, Head]] = {} if old is None else {"the old heads": old}
-    ways |= {f"regression, ridge {ridge:g}": first_heads(given.train, dim, ridge) for ridge in RIDGES}
+    ridge = chosen_ridge(given.train, dim, anchors)
+    ways[f"regression, ridge {ridge:g}"] = first_heads(given.train, dim, ridge, anchors)
     found = {way: _recall(heads, given) for way, heads in ways.items()}
     best = max(found, key=lambda way: found[way])  # the old heads where none is better
     say(f"starting from {best}: validation: mean recall {found[best]:.3f}")
@@ -198,32 +207,36 @@ def _check(given: Split, recipe: HeadRecipe, old: Mapping[str, Head] | None) -> 
         raise BadInput(f"there is no old {', '.join(sorted(missing))} head to compare with: give one for each modality")
 
 
-def _checkpoints(
-    given: Split, recipe: HeadRecipe, old: Mapping[str, Head] | None, folder: Path | None, space: str,
-    say: Callable[[str], None],
-) -> Checkpoints | None:  # fmt: skip
-    """What is refused, another run's checkpoint or processes that do not agree, is so before anything is worked out."""
+def run_checkpoints(
+    folder: Path | None, given: Split, identity: Mapping[str, str], device: str, say: Callable[[str], None]
+) -> Checkpoints | None:
+    """What is refused, another run's checkpoint or processes that do not agree, is so before anything is worked out.
+
+    A checkpoint must agree in the identity and in the data: going on with anything else would be another training.
+    """
     if folder is None and processes() == 1:
         return None
-    identity = _identity(given, recipe, old, space)
-    if not same_everywhere(str(identity), recipe.device):
-        raise Refused("the processes of this run see other data or other options: start all with the same command")
-    if folder is None:
-        return None
-    checkpoints = Checkpoints(folder, identity, say)
-    checkpoints.load()
-    return checkpoints
-
-
-def _identity(given: Split, recipe: HeadRecipe, old: Mapping[str, Head] | None, space: str) -> dict[str, str]:
-    """What a checkpoint must agree in: going on with anything else would be another training."""
-    heads = {name: head.fingerprint for name, head in sorted((old or {}).items())}
     digest = hashlib.sha256()
     for part in (given.train, given.validation):
         for modality in sorted(part.vectors):
             digest.update(modality.encode() + np.ascontiguousarray(part.groups[modality]).tobytes())
             digest.update(np.ascontiguousarray(part.vectors[modality]).data)
+    whole = {**identity, "data": digest.hexdigest(), "processes": str(processes())}
+    if not same_everywhere(str(whole), device):
+        raise Refused("the processes of this run see other data or other options: start all with the same command")
+    if folder is None:
+        return None
+    checkpoints = Checkpoints(folder, whole, say)
+    checkpoints.load()
+    return checkpoints
+
+
+def _identity(
+    recipe: HeadRecipe, old: Mapping[str, Head] | None, space: str, anchors: Anchors | None
+) -> dict[str, str]:
+    digest = hashlib.sha256()
+    for name, rows in sorted((anchors or {}).items()):
+        digest.update(name.encode() + np.ascontiguousarray(rows).tobytes())
+    heads = {name: head.fingerprint for name, head in sorted((old or {}).items())}
     learned = {name: str(value) for name, value in sorted(asdict(recipe).items())}
-    return {
-        "space": space, "data": digest.hexdigest(), "old heads": str(heads), "processes": str(processes()), **learned
-    }  # fmt: skip
+    return {"space": space, "old heads": str(heads), "anchors": digest.hexdigest(), **learned}

@@ -83,6 +83,8 @@ def test_heads_are_trained_switched_to_and_switched_back(library: Path, capsys: 
     ]  # fmt: skip
     assert listed["kinds"] == {"audio": "identity", "image": "mlp", "text": "mlp"}
     assert listed["heads"][0]["sentence"] == told["sentence"]
+    stats = said(capsys, "stats", "--library", library)["heads"]
+    assert (stats["live"], stats["kinds"]["image"]) == ("trained, seed 0", "mlp")
     said(capsys, "align", "switch", "--to", "previous", "--library", library)
     assert recall(library) == before
     with open_library(library) as opened:
@@ -107,6 +109,17 @@ def test_heads_that_are_not_better_stay_out_unless_told_otherwise(
     told = said(capsys, "align", "heads", "--library", tmp_path, "--epochs", 2, "--anyway", "--name", "mine")
     assert told["switched"]
     assert said(capsys, "align", "list", "--library", tmp_path)["heads"][0]["name"] == "mine"
+    forget = ("align", "forget", "--library", tmp_path)
+    assert "heads 'mine' are live: switch to others first" in said(capsys, *forget, "mine", code=1)
+    assert "own heads stay" in said(capsys, *forget, "own", code=1)
+    assert "no heads are called 'other'" in said(capsys, *forget, "other", code=1)
+    said(capsys, "align", "switch", "--to", "own", "--library", tmp_path)
+    files = len(list((tmp_path / "heads").glob("*.safetensors")))
+    assert [row["name"] for row in said(capsys, *forget, "mine")["forgotten"]] == ["mine"]
+    assert len(list((tmp_path / "heads").glob("*.safetensors"))) == files - 1
+    assert [row["name"] for row in said(capsys, "align", "list", "--library", tmp_path)["heads"]] == ["own"]
+    assert "no heads were live before these" in said(capsys, "align", "switch", "--to", "previous", "--library", tmp_path, code=1)  # fmt: skip # noqa: E501
+    assert verify(tmp_path).problems == ()
 
 
 def test_heads_can_be_kept_in_a_folder_and_taken_from_there(

@@ -41,6 +41,7 @@ class ToyboxTower:
     modality: Modality
     folder: Path = WEIGHTS
     dim: int = DIM
+    tunable: str = "hearsee.toybox.towers.tunable:toybox"  # how it learns; see hearsee.indexer.align.tunable
 
     @property
     def path(self) -> Path:
@@ -77,6 +78,11 @@ class ToyboxTower:
         from hearsee.toybox.towers.weights_file import load_tower
 
         return load_tower(self.path, self.modality)
+
+
+def toybox_tower(modality: Modality, *, folder: str) -> ToyboxTower:
+    """A tower of other weights than those that ship, for a space in a folder."""
+    return ToyboxTower(modality, Path(folder))
 
 
 def stacked(pieces: Sequence[Piece]) -> NDArray[Any]:

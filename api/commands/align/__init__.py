@@ -10,6 +10,7 @@ from hearsee.api.commands.align.fusion import align_fusion
 from hearsee.api.commands.align.heads import align_heads
 from hearsee.api.commands.align.live import forget_heads, list_heads, switch_heads
 from hearsee.api.commands.align.rerank import align_rerank
+from hearsee.api.commands.align.towers import align_towers
 from hearsee.api.commands.align.toybox import align_toybox
 
 app = typer.Typer(help="Train what carries pictures, sounds and words into one space.", no_args_is_help=False)
@@ -21,6 +22,7 @@ app.command("list")(list_heads)
 app.command("switch")(switch_heads)
 app.command("forget")(forget_heads)
 app.command("rerank")(align_rerank)
+app.command("towers")(align_towers)
 app.command("toybox")(align_toybox)
 
 

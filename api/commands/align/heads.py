@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hearsee.core.settings import Settings
     from hearsee.core.space import Space
     from hearsee.indexer.align.data import Table
+    from hearsee.indexer.align.first import Anchors
     from hearsee.indexer.align.recall import Estimate
     from hearsee.indexer.align.report import Report
     from hearsee.indexer.align.training import HeadRecipe
@@ -50,6 +51,14 @@ def align_heads(
     ] = None,
     space: Annotated[
         str | None, typer.Option("--space", metavar="NAME", help="With --table and no library: whose towers read it.")
+    ] = None,
+    anchors: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--anchors",
+            metavar="FILE",
+            help="Texts, one a line or a table of one column, that CLIP (CLAP) reads beside another text tower.",
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -108,6 +117,8 @@ def align_heads(
     if (vectors is not None or space is not None) and out is None:
         name_ = "--vectors" if vectors is not None else "--space"
         raise BadInput(f"{name_} needs --out DIR: there is no library to put the heads into")
+    if vectors is not None and anchors:
+        raise BadInput("--anchors are texts for a space's towers: with --vectors give image.anchors.npy and its like")
     if vectors is not None and pairs is not None:
         raise BadInput("--table and --vectors both bring pairs: give one of them")
     if space is not None and pairs is None:
@@ -124,7 +135,13 @@ def align_heads(
     folder = out or settings.library / RUNS
     with together(device) as number:
         heads, report = _trained(
-            settings, (vectors, pairs), space, recipe, folder, tensorboard=tensorboard, again=again
+            settings,
+            _Files(vectors, pairs, tuple(anchors or ())),
+            space,
+            recipe,
+            folder,
+            tensorboard=tensorboard,
+            again=again,
         )
     if number:  # the first process writes and speaks for all
         return
@@ -175,6 +192,13 @@ def _interval(one: Estimate, *, signed: bool) -> str:
 
 
 @dataclass(frozen=True)
+class _Files:
+    vectors: Path | None
+    pairs: Path | None
+    anchors: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
 class _Source:
     """Where pairs come from, and the heads that new ones are held against."""
 
@@ -182,34 +206,37 @@ class _Source:
     old: Mapping[str, Head] | None = None
     space: str = ""  # fingerprint
     towers: Mapping[Modality, str] = field(default_factory=dict)  # fingerprints
+    anchors: Anchors = field(default_factory=dict)
 
 
-def _source(
-    settings: Settings, files: tuple[Path | None, Path | None], space: str | None, folder: Path
-) -> tuple[_Source, int | None]:
+def _source(settings: Settings, files: _Files, space: str | None, folder: Path) -> tuple[_Source, int | None]:
     """And how many numbers the shared space has, where that is known."""
     from hearsee.core.space import load_space
     from hearsee.indexer.align.pair_files import table_pairs
-    from hearsee.indexer.align.tables import library_table, vectors_table
+    from hearsee.indexer.align.tables import library_table, vectors_anchors, vectors_table
     from hearsee.indexer.library import Library
 
-    vectors, file = files
-    if vectors is not None:
-        return _Source(vectors_table(vectors)), None
+    file = files.pairs
+    if files.vectors is not None:
+        return _Source(vectors_table(files.vectors), anchors=vectors_anchors(files.vectors)), None
     if space is not None and file is not None:
-        return _of_space(load_space(space), table_pairs(file, folder, space, settings, _say))
+        return _of_space(load_space(space), table_pairs(file, folder, space, settings, say), files.anchors)
     with Library.open(settings.library, settings.database) as opened:
-        pairs = library_table(opened) if file is None else table_pairs(file, folder, opened.info.space, settings, _say)
-        return _of_space(opened.space, pairs)
+        pairs = library_table(opened) if file is None else table_pairs(file, folder, opened.info.space, settings, say)
+        return _of_space(opened.space, pairs, files.anchors)
 
 
-def _of_space(space: Space, pairs: Table) -> tuple[_Source, int]:
+def _of_space(space: Space, pairs: Table, texts: tuple[Path, ...]) -> tuple[_Source, int]:
+    from hearsee.indexer.align.anchors import text_anchors
+    from hearsee.indexer.align.caption_files import read_captions
+
     old = {modality.value: space.head(modality) for modality in space.towers}
     towers = {modality: tower.contract.fingerprint for modality, tower in space.towers.items()}
-    return _Source(pairs, old, space.fingerprint, towers), space.dim
+    anchors = text_anchors(space, read_captions(texts, option="--anchors"), say) if texts else {}
+    return _Source(pairs, old, space.fingerprint, towers, anchors), space.dim
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     from hearsee.indexer.align.gathered import first
 
     if first():
@@ -217,7 +244,7 @@ def _say(line: str) -> None:
 
 
 def _trained(
-    settings: Settings, files: tuple[Path | None, Path | None], space: str | None, recipe: HeadRecipe, folder: Path, *,
+    settings: Settings, files: _Files, space: str | None, recipe: HeadRecipe, folder: Path, *,
     tensorboard: bool, again: bool,
 ) -> tuple[Heads, Report]:  # fmt: skip
     from hearsee.indexer.align import curves
@@ -233,7 +260,7 @@ def _trained(
     recipe = recipe if dim is None else replace(recipe, dim=dim)
     heads, report = train_heads(
         split(source.pairs, recipe.seed), recipe, old=source.old, folder=folder, space=source.space, watch=watch,
-        say=_say,
+        say=say, anchors=source.anchors,
     )  # fmt: skip
     if first():
         write_and_draw(folder, report)
