@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -11,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from torch import nn
 from hearsee.core.errors import BadInput
 from hearsee.core.modality import Modality
 from hearsee.core.vectors import Vectors
+from hearsee.indexer.align.checkpoint import Checkpoints
 from hearsee.indexer.align.loop import Batch, Epoch, Plan, fit
 from hearsee.indexer.align.losses import Match
 from hearsee.toybox.lessons import (
@@ -33,6 +34,7 @@ from hearsee.toybox.lessons import (
     distorted_sounds,
     fitting,
     make_lessons,
+    open_lessons,
     prepared,
     rounds,
     short_captions,
@@ -48,6 +50,8 @@ SHORT_WEIGHT = 0.5  # of a short caption beside a full one
 THING_WEIGHT = 0.15  # of the thing that it names, by itself
 SETTLED_SCALE = 50.0  # about where the temperature of trained towers ends
 NOTE = "training.json"
+LESSONS = "lessons"  # beside the weights, while training runs
+MADE = "made.json"  # among lessons: which ones they are
 VALIDATION_SEED = 1_000_000  # added to the training seed, so that no picture, voice or wording is shared by chance
 
 
@@ -69,11 +73,14 @@ def train(
     workers: int,
     report: Callable[[str], None],
     start: Path | None = None,
+    *,
+    again: bool = False,
 ) -> dict[str, Any]:
     """Makes lessons, trains, writes `image`, `audio` and `text.safetensors` and `training.json`; returns the latter.
 
     With `start`, a folder of such weights, learning goes on from them.
-    The lessons lie in a temporary folder beside the weights while training runs.
+    The lessons and a checkpoint lie beside the weights until training is over: a run that was stopped goes on from its
+    last epoch, to the bit, when it is started again; `again` starts it anew.
     """
     least = max(recipe.batch, BLOCK * len(AGREED))
     if recipe.groups < least:
@@ -82,14 +89,14 @@ def train(
     before = None if start is None else json.loads((start / NOTE).read_text())
     started = time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
-    lessons_folder = Path(mkdtemp(prefix="lessons-", dir=out))
-    try:
-        lessons, validation = _both_lessons(lessons_folder, recipe, workers, report)
-        made = time.monotonic() - started
-        towers = learn(lessons, validation, recipe, report, known)
-        figures, understood = score(towers, validation)
-    finally:
-        shutil.rmtree(lessons_folder)
+    checkpoints = Checkpoints(out, _identity(recipe, start), report)
+    if again:
+        checkpoints.clear()
+    checkpoints.load()  # refused before anything is drawn
+    lessons, validation = _both_lessons(out / LESSONS, recipe, workers, report)
+    made = time.monotonic() - started
+    towers = learn(lessons, validation, recipe, report, known, checkpoints)
+    figures, understood = score(towers, validation)
     save_towers(towers, out)
     note = {
         "recipe": asdict(recipe),
@@ -101,6 +108,8 @@ def train(
         "machine": f"{os.cpu_count()} x {platform.machine()}, {platform.system()}, torch {torch.__version__}",
     }
     (out / NOTE).write_text(json.dumps(note, indent=2) + "\n")
+    checkpoints.clear()
+    shutil.rmtree(out / LESSONS)
     return note
 
 
@@ -110,6 +119,7 @@ def learn(
     recipe: Recipe,
     report: Callable[[str], None],
     known: nn.ModuleDict | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> nn.ModuleDict:
     """Towers trained on the lessons, from nothing or from known ones, of the epoch that answered validation best."""
     torch.manual_seed(recipe.seed)
@@ -135,13 +145,16 @@ def learn(
         return float(np.mean([*(cuts["recall@1"].value for cuts in figures.values()), short]))
 
     def tell(epoch: Epoch) -> None:
+        if epoch.resumed:
+            report(f"epoch {epoch.number}/{epoch.epochs} was over before: validation: {epoch.score:.3f}")
+            return
         report(
             f"epoch {epoch.number}/{epoch.epochs}  loss {epoch.loss:.3f}  validation: {epoch.score:.3f}, "
             f"worst R@10 {worst:.3f}, short captions {short:.3f}  "
             f"{epoch.seconds:.0f} s, {epoch.seconds_left:.0f} s left"
         )
 
-    return fit(towers, batches, plan, validate, tell)
+    return fit(towers, batches, plan, validate, tell, checkpoints=checkpoints)
 
 
 def score(towers: nn.ModuleDict, lessons: Lessons) -> tuple[dict[str, dict[str, Figure]], dict[str, Figure]]:
@@ -206,7 +219,17 @@ def _equal(keys: np.ndarray[Any, Any]) -> torch.Tensor:
     return torch.from_numpy(keys[:, None] == keys[None, :])
 
 
+def _identity(recipe: Recipe, start: Path | None) -> dict[str, str]:
+    """What a checkpoint must agree in."""
+    went_on = hashlib.sha256()
+    for path in [] if start is None else sorted(start.glob("*.safetensors")):
+        went_on.update(path.read_bytes())
+    told = {name: str(value) for name, value in asdict(recipe).items()}
+    return {**told, "torch": torch.__version__, "went on from": "nothing" if start is None else went_on.hexdigest()}
+
+
 def _both_lessons(folder: Path, recipe: Recipe, workers: int, report: Callable[[str], None]) -> tuple[Lessons, Lessons]:
+    """Drawn and played, unless a run that was stopped left the very same ones."""
     made = []
     for split, seed, groups in (
         ("train", recipe.seed, recipe.groups),
@@ -217,5 +240,12 @@ def _both_lessons(folder: Path, recipe: Recipe, workers: int, report: Callable[[
             if done == groups or done % 5000 == 0:
                 report(f"lessons for {split}: {done}/{groups}")
 
-        made.append(make_lessons(folder / split, seed, split, groups, workers, tell))
+        place, whole = folder / split, json.dumps([split, seed, groups])
+        if (place / MADE).is_file() and (place / MADE).read_text() == whole:
+            report(f"lessons for {split}: {groups} are there already")
+            made.append(open_lessons(place, seed, split, groups))
+            continue
+        (place / MADE).unlink(missing_ok=True)
+        made.append(make_lessons(place, seed, split, groups, workers, tell))
+        (place / MADE).write_text(whole)  # last: half of them would teach wrong things
     return made[0], made[1]

@@ -23,16 +23,17 @@ def align_toybox(
         Path | None, typer.Option("--start", metavar="DIR", help="Go on from the weights there, not from nothing.")
     ] = None,
     workers: Annotated[int, typer.Option("--workers", help="Processes that draw and play the lessons.")] = 2,
+    again: Annotated[bool, typer.Option("--again", help="Start anew where a run was stopped.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train the toybox's three towers, from nothing or from earlier weights."""
+    """Train the toybox's three towers, from nothing or from earlier weights; a run that was stopped goes on."""
     from hearsee.api.answers import plain
     from hearsee.toybox.train import Recipe, train
 
     given: dict[str, Any] = {"seed": seed, "groups": groups, "epochs": epochs, "rate": rate}
     recipe = Recipe(**{name: value for name, value in given.items() if value is not None})
     out_console = console(stderr=True)
-    note = plain(train(out, recipe, workers, lambda line: out_console.print(visible(line)), start))
+    note = plain(train(out, recipe, workers, lambda line: out_console.print(visible(line)), start, again=again))
     if as_json:
         print_json(note)
         return
