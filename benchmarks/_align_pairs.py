@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._align_start import Anchors, Ridge, ridge_heads
-from benchmarks._align_vectors import Floats, Photos, photos, table
+from benchmarks._align_vectors import Floats, Photos, photo_names, photos, table
 from benchmarks._align_words import TextTower, Words, sound_captions, unit_rows, words
 from hearsee.core.head import Head
 from hearsee.indexer.align.data import Split, Table
@@ -52,12 +52,13 @@ class Pairs:
 class Dealt:
     given: Split
     start: dict[str, Head]
+    anchors: dict[str, Floats] | None  # the same names, as the package takes them
 
 
-def load_pairs(data: Path, cache: Path) -> list[Pairs]:
+def load_pairs(data: Path, cache: Path, over: str | None = None) -> list[Pairs]:
+    """Of both encoders, or over one of them: photos go through MobileNet only where that is asked for."""
     rows, sounds = table(data / "flickr8k/captions.csv"), sound_captions(data)
-    seen = photos(data, cache)
-    place = {name: number for number, name in enumerate(seen.names)}
+    place = {name: number for number, name in enumerate(photo_names(data))}
     five = [words(row["caption"]) for row in rows]
     of = np.array([place[row["image"]] for row in rows])
     one = [words(text) for text in json.loads((data / "clip-vitb32/image_captions.json").read_text("utf-8"))]
@@ -68,10 +69,10 @@ def load_pairs(data: Path, cache: Path) -> list[Pairs]:
     known = set(one)
     both = {number for text, number in zip(five, of.tolist(), strict=True) if text in known}  # in either set
     others = [text for text, number in zip(five, of.tolist(), strict=True) if number not in both]
-    return [
-        Pairs("MobileNet", _mobilenet(seen), five, of, one, sounds),
-        Pairs("CLIP", clip, one, np.arange(len(one)), others, sounds, names, vectors),
-    ]
+    found = [Pairs("CLIP", clip, one, np.arange(len(one)), others, sounds, names, vectors)]
+    if over != "CLIP":
+        found.insert(0, Pairs("MobileNet", _mobilenet(photos(data, cache)), five, of, one, sounds))
+    return found
 
 
 def set_aside(pairs: Pairs, seed: int) -> Dealt:
@@ -101,7 +102,9 @@ def _dealt(pairs: Pairs, held: Ids, rest: Ids) -> Dealt:
     rows = unit_rows(tower.of(pairs.captions))
     train, stop, judge = (_table(pairs, rows, np.sort(part)) for part in (learn, validation, held))
     anchors = _named(pairs, tower)
-    return Dealt(Split(train, stop, judge), ridge_heads(train, "text", "image", STARTS[pairs.name], anchors))
+    start = ridge_heads(train, "text", "image", STARTS[pairs.name], anchors)
+    told = None if anchors is None else {"text": anchors.asking, "image": anchors.answering}
+    return Dealt(Split(train, stop, judge), start, told)
 
 
 def _table(pairs: Pairs, rows: Floats, part: Ids) -> Table:

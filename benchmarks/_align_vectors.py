@@ -40,8 +40,12 @@ class Sounds:
     clips: NDArray[np.int64]  # (windows,): places in `names`
 
 
+def photo_names(data: Path) -> tuple[str, ...]:
+    return tuple(sorted({row["image"] for row in table(data / "flickr8k/captions.csv")}))
+
+
 def photos(data: Path, cache: Path) -> Photos:
-    names = tuple(sorted({row["image"] for row in table(data / "flickr8k/captions.csv")}))
+    names = photo_names(data)
 
     def see() -> dict[str, NDArray[Any]]:
         nets = {

@@ -25,6 +25,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks._align_pairs import ASIDE, Dealt, Pairs, anew, load_pairs, recalls, set_aside
 from benchmarks._align_sounds import load_sounds, naming
+from benchmarks._align_vectors import Floats
 from hearsee.core.head import Head
 from hearsee.indexer.align.training import AUTO, RANDOM, HeadRecipe, train_heads
 
@@ -62,7 +63,7 @@ def main() -> None:
     began = time.monotonic()
     answer: dict[str, Any] = {"machine": f"{os.cpu_count()} x {platform.machine()}", "goals": GOALS}
     parts = [given.only] if given.only else PARTS
-    pairs = load_pairs(given.data, given.cache) if {"pairs", "tricks"} & set(parts) else []
+    pairs = load_pairs(given.data, given.cache, given.over) if {"pairs", "tricks"} & set(parts) else []
     pairs = [one for one in pairs if given.over in (None, one.name)]
     if "pairs" in parts:
         answer["pairs"] = {name: found for one in pairs for name, found in on_pairs(one, given.seeds).items()}
@@ -75,7 +76,7 @@ def main() -> None:
 
 
 def on_pairs(pairs: Pairs, seeds: int) -> dict[str, dict[str, list[float]]]:
-    """Recall on held-out photos, seed by seed: of heads as they come, of the start of these, and of these."""
+    """Recall on held-out photos, seed by seed: of heads as they come, also with anchors, of a start, and from there."""
     found: dict[str, dict[str, list[float]]] = {}
     recipe = replace(RECIPE, positives=POSITIVES[pairs.name])
     for seed in range(seeds):
@@ -87,15 +88,21 @@ def on_pairs(pairs: Pairs, seeds: int) -> dict[str, dict[str, list[float]]]:
                 f"{name}: start": dealt.start,
                 f"{name}: trained": trained(dealt, replace(recipe, seed=seed), dealt.start),
             }
+            if dealt.anchors is not None:
+                with_anchors = trained(dealt, replace(AS_IT_COMES, seed=seed), None, dealt.anchors)
+                ways[f"{name}: defaults, anchors"] = with_anchors
             for way, heads in ways.items():
                 for direction, value in recalls(heads, dealt.given.held).items():
                     found.setdefault(way, {}).setdefault(direction, []).append(value)
-                print(way, seed, f"{value:.3f}", file=sys.stderr)
+                told = found[way]["text->image R@10"][-1]
+                print(way, seed, f"text->image R@10 {told:.3f}", file=sys.stderr)
     return found
 
 
-def trained(dealt: Dealt, recipe: HeadRecipe, old: Mapping[str, Head] | None) -> dict[str, Head]:
-    heads, _ = train_heads(dealt.given, recipe, old=old)
+def trained(
+    dealt: Dealt, recipe: HeadRecipe, old: Mapping[str, Head] | None, anchors: Mapping[str, Floats] | None = None
+) -> dict[str, Head]:
+    heads, _ = train_heads(dealt.given, recipe, old=old, anchors=anchors)
     return {modality.value: head for modality, head in heads.by_modality.items()}
 
 

@@ -6,7 +6,7 @@ One epoch of two linear heads over cached pairs of 512 float16 numbers, as `hear
 drawn by its sampler, the symmetric loss, weight decay, the running mean of the weights. The products: rows through
 either head, the scores of the batch, their slopes back to both sides, and back to either head's weights. Both use the
 same numbers (bfloat16 unless told otherwise) and take turns, a few batches each, in one process, so that what else runs
-on the machine slows both.
+on the machine slows both. All 122 batches of the epoch are learned from unless --timed says fewer.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -84,30 +85,47 @@ def measured(
         wait(device)
         learning.append(time.perf_counter() - begun)
         bare.append(timed(lambda: products.run(turn), device))
+        tell(learning, bare, turn, turns, time.perf_counter() - started)
         return 0.0
 
     plan = Plan(turns, turn, bfloat16=bfloat16, side_by_side=False, device=device)
     fit(heads, some, plan, alternate, lambda _: None, GroupLoss(bfloat16=bfloat16))
-    return figures(learning[1:], bare[1:], turn, sampler.batches, batch, device) | {
+    return figures(learning, bare, turn, sampler.batches, batch, device) | {
         "numbers": "bfloat16" if bfloat16 else "float32",
         "seconds to lay out the table, once": made,
+        "wall time of all of it, seconds": time.perf_counter() - started,
     }
+
+
+def tell(learning: list[float], bare: list[float], turn: int, turns: int, spent: float) -> None:
+    """Progress, ten times in all."""
+    done = len(learning)
+    if done == turns or done % max(1, turns // 10) == 0:
+        ratio = sum(learning) / sum(bare)
+        left = spent / done * (turns - done)
+        print(f"{done * turn} of {turns * turn} batches, ratio {ratio:.3f}, {left:.0f} s left", file=sys.stderr)
 
 
 def figures(
     learning: list[float], bare: list[float], turn: int, batches: int, batch: int, device: str
 ) -> dict[str, Any]:
-    """The first turn, which warms up, is left out: the epoch is the mean of the others times its batches."""
+    """The epoch as it was where all of its batches were timed, else as long as these say; the first turn warms up."""
+    whole = len(learning) * turn >= batches
+    epochs = [
+        float(np.sum(times)) if whole else float(np.mean(times[1:])) / turn * batches for times in (learning, bare)
+    ]
+    learning, bare = learning[1:], bare[1:]
     ratios = np.array(learning) / np.array(bare)
     step = float(np.mean(learning)) / turn
     work = 2 * (4 * batch * DIM * DIM + 3 * batch * batch * DIM)  # a multiplication and an addition each
     found = {
         "pairs": batches * batch,
         "batch": batch,
-        "batches timed": len(learning) * turn,
-        "epoch, seconds": step * batches,
-        "its bare products, seconds": float(np.mean(bare)) / turn * batches,
-        "ratio": float(np.sum(learning) / np.sum(bare)),
+        "batches timed": (len(learning) + 1) * turn,
+        "epoch, seconds": epochs[0],
+        "its bare products, seconds": epochs[1],
+        "ratio, epoch": epochs[0] / epochs[1],
+        "ratio, without the first turn": float(np.sum(learning) / np.sum(bare)),
         "ratio, median of turns": float(np.median(ratios)),
         "ratio, quarter and three quarters": [round(float(one), 3) for one in np.percentile(ratios, [25, 75])],
         "pairs a second": batch / step,
