@@ -17,6 +17,7 @@ from hearsee.core.vectors import Vectors
 RULE = "sound-1"  # part of every contract: change it when the samples change
 NAME = "hearsee.core.encoders.prepare_sound:sound"
 LOG_MEL = "hearsee.core.encoders.prepare_sound:log_mel"
+BLOCKS = True  # long sounds may come as hearsee.core.media.blocks
 LEAST_SECONDS = 0.5  # a shorter rest behind the last whole window is not a window of its own
 
 Samples = NDArray[np.float32]  # (frames,)

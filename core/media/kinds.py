@@ -24,7 +24,7 @@ class Picture:
 class Sound:
     """Samples in [-1, 1] at the file's own rate and channels."""
 
-    samples: NDArray[np.float32]  # (frames, channels)
+    samples: NDArray[np.float32]  # (frames, channels); core.media.blocks.Blocks for preparations that take them
     rate: int  # frames a second
 
 

@@ -57,6 +57,10 @@ def looks_like(raw: bytes) -> str:
         return "it starts like an SVG or XML file"
     if head.startswith(b"version https://git-lfs"):
         return "it is a Git LFS pointer: fetch the file itself with `git lfs pull`"
+    if not any(raw[:HEAD_BYTES]):
+        return "it begins with nothing but zeros, as a copy does that was broken off"
+    if raw[:1] == b"\x80" and raw[1:2] in (b"\2", b"\3", b"\4", b"\5"):
+        return "it starts like a Python pickle, which is never opened"
     if head and all(byte >= 32 or byte in b"\t\r\n\f" for byte in head):
         return "it starts like a text"
     return f"it starts with the bytes {raw[:8].hex(' ')}"

@@ -26,6 +26,13 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _SIDEWAYS, _FROM_BELOW, _FROM_RIGHT = (5, 6, 7, 8), (3, 4, 7, 8), (2, 3, 6, 7)  # whose first rows were the last
+# What Pillow says that only its authors understand.
+_SAID = {
+    "MAX_TEXT": "its notes unpack to more than any picture needs",
+    "could not create decoder": "its first block is not what the format wants",
+    "broken data stream": "its pixels cannot be unpacked",
+    "unrecognized data stream": "its pixels cannot be unpacked",
+}
 # Pillow warns about odd but harmless metadata; `catch_warnings` swaps a global, so one thread at a time.
 _quietly = threading.Lock()
 
@@ -135,7 +142,8 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
 def _reason(name: str, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):  # its words name an object in memory
         return f"a damaged {name} picture: only its first bytes are those of one"
-    said = " ".join(str(error).split())[:200] or type(error).__name__
+    said = " ".join(str(error).split())[:200]
+    said = next((ours for theirs, ours in _SAID.items() if theirs in said), said) or "its decoder gave up"
     if "truncated" in said.lower() or isinstance(error, EOFError):
         return f"cut short: the {name} picture ends before its last pixel ({said})"
     return f"a damaged {name} picture ({said})"

@@ -11,7 +11,7 @@ import numpy as np
 
 from hearsee.core.errors import BadInput, BadMedia, HearseeError
 from hearsee.core.media.decode import decode
-from hearsee.core.media.kinds import Piece, Preparation, Shrink
+from hearsee.core.media.kinds import Media, Piece, Preparation, Shrink, Sound
 from hearsee.core.media.limits import Limits
 from hearsee.core.modality import Modality
 
@@ -40,6 +40,12 @@ def find_shrink(name: str) -> Shrink | None:
     return find_preparation(f"{path.partition(':')[0]}:shrink?{options}")  # type: ignore[return-value]
 
 
+@functools.cache
+def takes_blocks(name: str) -> bool:
+    """Whether a preparation reads a sound by slices, from front to back: the constant BLOCKS beside it says so."""
+    return bool(getattr(importlib.import_module(name.partition(":")[0]), "BLOCKS", False))
+
+
 def prepare(preparation: str, modality: Modality, raw: bytes, limits: Limits) -> list[Piece]:
     """Decode bytes within the limits and cut them into pieces; BadMedia says what is wrong with them."""
     if len(raw) > limits.max_file_bytes:
@@ -47,9 +53,11 @@ def prepare(preparation: str, modality: Modality, raw: bytes, limits: Limits) ->
     if not raw:
         raise BadMedia("an empty text" if modality is Modality.TEXT else "an empty file")
     function = find_preparation(preparation)
-    media = decode(modality, raw, limits, find_shrink(preparation))
+    media = decode(modality, raw, limits, find_shrink(preparation), takes_blocks(preparation))
     try:
         pieces = function(media)
+        if takes_blocks(preparation):
+            _finish(media)
     except (HearseeError, MemoryError):
         raise
     except Exception as error:
@@ -57,6 +65,11 @@ def prepare(preparation: str, modality: Modality, raw: bytes, limits: Limits) ->
     if not pieces or any(np.asarray(piece.data).dtype.kind not in "biuf" for piece in pieces):
         raise BadMedia(f"preparation {preparation!r} made nothing of it that a tower can take")
     return pieces
+
+
+def _finish(media: Media) -> None:
+    if isinstance(media, Sound) and (finish := getattr(media.samples, "finish", None)) is not None:
+        finish()
 
 
 def prepare_media(modality: Modality, raw: bytes, space: Space, limits: Limits) -> list[Piece]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import struct
+from typing import Any, cast
 
-import numpy as np
 import soundfile
 
 from hearsee.core.errors import BadMedia
+from hearsee.core.media.blocks import LONG, Blocks, checked
 from hearsee.core.media.kinds import Sound
 from hearsee.core.media.limits import Limits
 from hearsee.core.media.magic import SOUNDS, format_of, looks_like
@@ -19,9 +20,20 @@ MAX_SAMPLES = 2**28  # frames times channels: 1 GiB as float32
 MP3_SLACK = 1152  # one MPEG frame: the encoder delay and padding that a header may or may not count
 UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0xFFFFFFFF)  # what streaming writers leave in a header that they cannot go back to
 
+# What libsndfile says that is not so, or that only its authors understand.
+_SAID = {
+    "File does not exist": "no whole frame of sound is in it",
+    "unimplemented format": "its header names a coding that does not exist",
+    "decoder lost sync": "some of its frames are damaged",
+    "unknown error in flac": "some of its frames are damaged",
+    "format but file is malformed": "some of its pages are damaged",
+}
 
-def decode_sound(raw: bytes, limits: Limits) -> Sound:
+
+def decode_sound(raw: bytes, limits: Limits, blocks: bool = False) -> Sound:
     """Decode all channels at the file's own rate; values beyond full scale are clipped.
+
+    With `blocks` a long sound is decoded while its samples are asked for, and its damage is found then.
 
     An MP3 without a Xing header does not say how long it is: one cut between frames cannot be told from a whole one.
     """
@@ -34,15 +46,16 @@ def decode_sound(raw: bytes, limits: Limits) -> Sound:
         _check_last_page(raw)
     try:
         with soundfile.SoundFile(io.BytesIO(raw)) as file:
-            return _samples(file, name, limits)
+            return _samples(file, name, limits, raw if blocks else None)
     except (BadMedia, MemoryError):
         raise
     except Exception as error:  # hostile bytes can make a decoder raise nearly anything
-        said = " ".join(str(getattr(error, "error_string", error)).split())[:200] or type(error).__name__
+        said = " ".join(str(getattr(error, "error_string", error)).split())[:200].removeprefix("Error : ")
+        said = next((ours for theirs, ours in _SAID.items() if theirs in said), said) or "its decoder gave up"
         raise BadMedia(f"cut short or damaged: the {name} sound cannot be decoded to its end ({said})") from None
 
 
-def _samples(file: soundfile.SoundFile, name: str, limits: Limits) -> Sound:
+def _samples(file: soundfile.SoundFile, name: str, limits: Limits, raw: bytes | None) -> Sound:
     frames, rate, channels = file.frames, file.samplerate, file.channels
     if rate not in RATES:
         raise BadMedia(f"a sample rate of {rate:,} Hz: it must be between {RATES[0]:,} and {RATES[-1]:,}")
@@ -53,6 +66,9 @@ def _samples(file: soundfile.SoundFile, name: str, limits: Limits) -> Sound:
         raise BadMedia(
             f"{_clock(frames / rate)} of sound, the limit is {_clock(limits.max_seconds)}: cut it into pieces"
         )
+    # An MP3 may end a frame earlier than its header says, so that where it ends is known only at its end.
+    if raw is not None and known and frames * channels > LONG and name != "MP3":
+        return Sound(cast(Any, Blocks(raw, frames, channels)), rate)  # what is asked of both is the same
     most = min(int(limits.max_seconds * rate), MAX_SAMPLES // channels)
     if known and frames > most:
         raise BadMedia(f"{frames * channels:,} samples, the limit is {MAX_SAMPLES:,}: cut it into pieces")
@@ -63,12 +79,7 @@ def _samples(file: soundfile.SoundFile, name: str, limits: Limits) -> Sound:
         raise BadMedia(f"cut short: {len(samples):,} frames of sound where its header promises {frames:,}")
     if not len(samples):
         raise BadMedia("no sound in it: 0 frames")
-    low, high = float(samples.min()), float(samples.max())
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise BadMedia("some of its samples are not numbers")
-    if low < -1.0 or high > 1.0:
-        np.clip(samples, -1.0, 1.0, out=samples)
-    return Sound(samples, rate)
+    return Sound(checked(samples), rate)
 
 
 def _check_chunks(raw: bytes, name: str) -> None:

@@ -22,6 +22,7 @@ WINDOW_SECONDS = 2.0
 HOP_SECONDS = 1.0
 MELS, STEPS = 48, 100  # bands from 50 Hz to 8 kHz; columns of 20 ms
 COLUMN, STRIDE = 512, 320  # frames read for a column, and between columns
+BLOCKS = True  # long sounds may come as hearsee.core.media.blocks
 MARGIN_SECONDS = 0.05  # resampled with a window and dropped again: the Fourier transform rings at its ends
 SOUND_RULE = (
     "16 kHz by Fourier resampling, mono to both ears, more channels averaged, 48 log-mel bands of 20 ms: "
