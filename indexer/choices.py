@@ -83,6 +83,17 @@ def keep(folder: Path, name: str, content: bytes) -> None:
         lock.release()
 
 
+def drop(folder: Path, name: str) -> bool:
+    """Take such a file away, as the library's one writer; False where there was none."""
+    lock = WriterLock.take(folder)
+    try:
+        there = (folder / name).is_file()
+        (folder / name).unlink(missing_ok=True)
+    finally:
+        lock.release()
+    return there
+
+
 def read_choices(folder: Path, space: str) -> Choices | None:
     """What won in this space; None where nothing was measured, or in another space."""
     path = folder / FILE

@@ -45,10 +45,13 @@ class WithoutLesson:
 
 def edit_lesson(facts: Facts, batch: int, answers: int, rng: np.random.Generator) -> EditLesson:
     """Of some of the pairs, asked and answered by whatever there is."""
-    asker = list(facts.askers())[int(rng.integers(len(facts.items) + 1))]
-    wanted = _any(facts, rng)
-    pairs = facts.pairs[rng.choice(len(facts.pairs), min(batch, len(facts.pairs)), replace=False)]
-    pairs = pairs[_answerable(facts, pairs, wanted)]
+    while True:
+        asker = list(facts.askers())[int(rng.integers(len(facts.items) + 1))]
+        wanted = _any(facts, rng)
+        pairs = facts.pairs[rng.choice(len(facts.pairs), min(batch, len(facts.pairs)), replace=False)]
+        pairs = pairs[_answerable(facts, pairs, wanted)]
+        if len(pairs):
+            break
     return edits_of(facts, asker, wanted, pairs, _others(facts, pairs.ravel(), answers, rng), rng)
 
 
@@ -75,8 +78,8 @@ def edits_of(
 
 def without_lesson(facts: Facts, batch: int, answers: int, rng: np.random.Generator) -> WithoutLesson:
     """Of one key, asked and answered by whatever tells it."""
-    media = [modality for modality in facts.items if modality is not Modality.TEXT]
-    by = Modality.TEXT if rng.random() < BY_WORDS else media[int(rng.integers(len(media)))]
+    media = [one for one in facts.items if one is not Modality.TEXT and facts.shows[one][0]]
+    by = Modality.TEXT if not media or rng.random() < BY_WORDS else media[int(rng.integers(len(media)))]
     key = int(rng.integers(len(facts.keys))) if by is Modality.TEXT else 0
     while True:
         wanted = _any(facts, rng)

@@ -20,15 +20,22 @@ SURE = 1.96  # standard errors
 
 
 def guard_of(
-    attention: AttentionFusion, parts: Vectors, mix: Mix, wanted: Modality, calm: Mapping[Modality, float]
+    attention: AttentionFusion,
+    parts: Vectors,
+    mix: Mix,
+    wanted: Modality,
+    calm: Mapping[Modality, float],
+    lost: NDArray[np.bool_],
 ) -> Guard:
-    """What attention usually trusts in unspoiled questions, (questions, parts, d), and how far that may fall."""
+    """How far what attention usually trusts in unspoiled questions, (questions, parts, d), may fall unheard.
+
+    Beyond nearly all of them, and beyond all that attention would have lost, where the calm weights were right.
+    """
     logs = trust(attention, parts, mix, wanted)
-    usual = {
-        kind: float(logs[:, [at for at, one in enumerate(mix) if one is kind]].mean()) for kind in dict.fromkeys(mix)
-    }
+    places = {kind: [at for at, one in enumerate(mix) if one is kind] for kind in dict.fromkeys(mix)}
+    usual = {kind: float(logs[:, mine].mean()) for kind, mine in places.items()}
     fallen = (np.array([usual[kind] for kind in mix]) - logs).max(axis=1)
-    return Guard(calm, usual, float(np.quantile(fallen, QUIET)))
+    return Guard(calm, usual, max(float(np.quantile(fallen, QUIET)), float(fallen[lost].max(initial=-np.inf))))
 
 
 def calm_weights(

@@ -199,16 +199,19 @@ class _Race:
             parts = asked(self._groups, self._mix, self._rows[half], whole, np.random.default_rng(0))[0]
             found = {name: self._blends.get(kind) for name, kind in UNDER_GUARD.items()}
             attentions = {name: blend for name, blend in found.items() if isinstance(blend, AttentionFusion)}
+            self._guarded: dict[str, Guard] = {}
+            if not attentions:
+                return self._guarded
 
-            def answered(weights: Mapping[Modality, float]) -> NDArray[np.bool_]:
-                first: NDArray[np.bool_] = (
-                    self._asked(blended(FixedFusion(weights), parts, self._mix, self._wanted), half) == 1
-                )
+            def right(blend: Blend) -> NDArray[np.bool_]:
+                first: NDArray[np.bool_] = self._asked(blended(blend, parts, self._mix, self._wanted), half) == 1
                 return first
 
-            calm = calm_weights(self._mix, simplex(len(set(self._mix))), answered) if attentions else {}
+            calm = calm_weights(self._mix, simplex(len(set(self._mix))), lambda weights: right(FixedFusion(weights)))
+            known = right(FixedFusion(calm))
             self._guarded = {
-                name: guard_of(blend, parts, self._mix, self._wanted, calm) for name, blend in attentions.items()
+                name: guard_of(blend, parts, self._mix, self._wanted, calm, known & ~right(blend))
+                for name, blend in attentions.items()
             }
             for (name, guard), share in product(self._guarded.items(), self._parts):
                 blend = GuardedFusion(attentions[name], guard)

@@ -28,7 +28,7 @@ def by_keys(catalog: Catalog, keys: Sequence[str]) -> Classes:
     """Items agree when all these keys hold equal values; an item that lacks one of them takes no part."""
     return _classes(
         (item.modality, item.id, json.dumps(values, sort_keys=True))
-        for item in _all_items(catalog)
+        for item in all_items(catalog)
         if (values := _values(item.metadata, keys)) is not None
     )
 
@@ -76,7 +76,7 @@ def _classes(rows: Iterator[tuple[Modality, int, str]]) -> Classes:
     }
 
 
-def _all_items(catalog: Catalog) -> Iterator[Item]:
+def all_items(catalog: Catalog) -> Iterator[Item]:
     after = 0
     while page := catalog.page(after=after, limit=PAGE):
         yield from page

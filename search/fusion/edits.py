@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hearsee.core.edits import FILE, read_edits
@@ -15,15 +16,18 @@ from hearsee.search.fusion.blend import EncodedPart
 log = logging.getLogger(__name__)
 
 
-def find_edits(folder: Path, space: Space) -> Learned | None:
-    """The library's own weights, else those of its space; weights learned in another space are refused and named."""
-    for place in (folder, space.fusion):
+def find_edits(folder: Path, space: Space, *, shipped: bool = True) -> Learned | None:
+    """For each role the library's own weights, else its space's; what was learned elsewhere is refused and named."""
+    found = None
+    for place in (space.fusion if shipped else None, folder):
         if place is not None and (place / FILE).is_file():
             try:
-                return read_edits(place / FILE, space.fingerprint, space.dim)
+                own = read_edits(place / FILE, space.fingerprint, space.dim)
             except HearseeError as error:
                 log.warning("%s", error)
-    return None
+                continue
+            found = own if found is None else replace(own, weights={**found.weights, **own.weights})
+    return found
 
 
 def said(parts: Sequence[EncodedPart]) -> str:

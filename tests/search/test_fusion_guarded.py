@@ -59,7 +59,18 @@ def parts_of(groups: Groups, damage: Damage) -> tuple[Vectors, np.ndarray[tuple[
 
 def guard(attention: AttentionFusion) -> Guard:
     calm = {IMAGE: 0.5, AUDIO: 0.2, TEXT: 0.3}
-    return guard_of(attention, parts_of(world(2), Damage(0.0))[0], MIX, IMAGE, calm)
+    parts, _ = parts_of(world(2), Damage(0.0))
+    return guard_of(attention, parts, MIX, IMAGE, calm, np.zeros(len(parts), np.bool_))
+
+
+def test_attention_keeps_silent_about_what_it_would_have_lost(attention: AttentionFusion) -> None:
+    parts, _ = parts_of(world(2), Damage(0.0))
+    loose = guard(attention)
+    doubted = GuardedFusion(attention, loose).doubted(parts, MIX, IMAGE)
+    assert doubted.any()
+    strict = guard_of(attention, parts, MIX, IMAGE, loose.calm, doubted)
+    assert strict.fall > loose.fall
+    assert not GuardedFusion(attention, strict).doubted(parts, MIX, IMAGE).any()
 
 
 def test_attention_is_heard_only_where_a_part_is_doubted(attention: AttentionFusion) -> None:
