@@ -54,8 +54,10 @@ def parse_filter(text: str | None) -> dict[str, Any] | None:
         document = json.loads(text, object_pairs_hook=without_repeats)
     except RecursionError:
         raise BadInput("--where is nested too deep: write it with fewer levels") from None
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise BadInput(f'--where is not JSON ({error}): write it like \'{{"colour": "red"}}\'') from None
+    except ValueError:
+        raise BadInput("--where holds a number of too many digits: write it as a string") from None
     if not isinstance(document, dict):
         raise BadInput(f'--where is {text[:60]!r}: it must be a JSON object like \'{{"colour": "red"}}\'')
     return document

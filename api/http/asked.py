@@ -85,8 +85,12 @@ def _parsed(raw: bytes, what: str) -> Any:
         return json.loads(raw, object_pairs_hook=without_repeats)
     except RecursionError:
         raise BadInput(f"{what} is nested too deep: write it with fewer levels") from None
-    except ValueError as error:
+    except UnicodeDecodeError:
+        raise BadInput(f"{what} is not JSON: it is not UTF-8") from None
+    except json.JSONDecodeError as error:
         raise BadInput(f"{what} is not JSON: {error}") from None
+    except ValueError:
+        raise BadInput(f"{what} holds a number of too many digits: write it as a string") from None
 
 
 def _checked(document: Any) -> QueryIn:

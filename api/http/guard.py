@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hearsee.api.http.problems import problem
 
 MAX_BODY_BYTES = 64 * 2**20
+PAUSE_SECONDS = 30.0  # the longest between two pieces of a body: whoever sends slower holds a place for nothing
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
@@ -31,6 +33,7 @@ class Guard:
     app: ASGIApp
     hosts: Collection[str] | None = LOCAL_HOSTS
     max_body_bytes: int = MAX_BODY_BYTES
+    pause_seconds: float = PAUSE_SECONDS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -58,13 +61,15 @@ class Guard:
         await self._counted(scope, receive, send_safely)
 
     async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A body sent in chunks says no length: count it, and cut it off where it grows too large."""
+        """A body sent in chunks says no length: count it, and cut it off where it grows too large or does not come."""
         seen = 0
-        started = False
+        whole = started = False
 
         async def receive_counted() -> Message:
-            nonlocal seen
-            message = await receive()
+            nonlocal seen, whole
+            # After the body comes only the news that the client has left, and that may take its time.
+            message = await asyncio.wait_for(receive(), None if whole else self.pause_seconds)
+            whole = not message.get("more_body", False)
             seen += len(message.get("body", b""))
             if seen > self.max_body_bytes:
                 raise _TooLargeError
@@ -80,6 +85,11 @@ class Guard:
         except _TooLargeError:
             if not started:
                 await self._too_large()(scope, receive, send)
+        except TimeoutError:
+            if started or whole:
+                raise
+            slow = f"nothing more of the body came for {self.pause_seconds:g} seconds: send it again"
+            await problem(408, "Too slow", slow, close=True)(scope, receive, send)
 
     def _too_large(self) -> ASGIApp:
         megabytes = self.max_body_bytes // 2**20

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from hearsee.api.terminal import visible
 from hearsee.core.errors import BadInput, BadMedia, Busy, Damaged, HearseeError, NotFound, Refused
@@ -25,15 +26,21 @@ _STATUS: dict[type[HearseeError], tuple[int, str]] = {
 }
 
 
-def problem(status: int, title: str, detail: str) -> JSONResponse:
+def problem(status: int, title: str, detail: str, *, close: bool = False) -> JSONResponse:
+    """`close`: the connection too, for what is left of a body would be read as the next request."""
     body = {"type": "about:blank", "title": title, "status": status, "detail": visible(detail)}
-    return JSONResponse(body, status, media_type="application/problem+json")
+    headers = {"Connection": "close"} if close else None
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
 def sentence(error: ValidationError | RequestValidationError) -> str:
     """The first thing that does not fit, in one line, without repeating what was sent."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+    if first["type"] in ("model_type", "dict_type") and not place:
+        return "the body must be a JSON object"
+    if first["type"] == "extra_forbidden":
+        return f"{place[:60]} is not known here: /openapi.json describes what is"
     return f"{place or 'the body'}: {first['msg']}"
 
 
@@ -50,10 +57,16 @@ def answer_problems(app: FastAPI) -> None:
         return problem(400, "Cannot be understood", sentence(error))
 
     @app.exception_handler(HTTPException)
-    async def of_http(_: Request, error: HTTPException) -> JSONResponse:
-        answer = problem(error.status_code, "Refused", str(error.detail))
+    async def of_http(request: Request, error: HTTPException) -> JSONResponse:
+        known = {404: "there is nothing at this address", 405: f"{request.method} is not done here"}
+        said = known.get(error.status_code, str(error.detail))
+        answer = problem(error.status_code, "Refused", said)
         answer.headers.update(error.headers or {})
         return answer
+
+    @app.exception_handler(ClientDisconnect)
+    async def of_the_absent(_: Request, __: ClientDisconnect) -> JSONResponse:
+        return problem(400, "Cannot be understood", "the body ended early")  # to nobody, and no line in the log
 
     @app.exception_handler(Exception)
     async def of_nobody(_: Request, error: Exception) -> JSONResponse:

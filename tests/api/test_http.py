@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
+from hearsee.api.http import create_app
 from hearsee.api.main import run
 from hearsee.core.item import local_path
-from tests.api.world import World, await_ready
+from hearsee.core.settings import Settings
+from tests.api.world import World, await_ready, serve
 
 
 @pytest.fixture
@@ -223,3 +226,51 @@ def test_what_is_served_is_what_was_indexed(client: httpx.Client) -> None:
         place = local_path(item["uri"])
         if place is not None and "#" not in item["uri"]:
             assert raw == place.read_bytes()
+
+
+def raw(url: str) -> socket.socket:
+    """A request whose body stays away."""
+    opened = socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=30)
+    length = b"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+    opened.sendall(b"POST /v1/search HTTP/1.1\r\nHost: 127.0.0.1\r\n" + length)
+    return opened
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(world: World) -> None:
+    app = create_app(Settings(library=world.library))
+    app.user_middleware[0].kwargs["pause_seconds"] = 0.1
+    for url in serve(app):
+        with raw(url) as slow:
+            told = b"".join(iter(lambda: slow.recv(4096), b""))  # to its end: the connection is closed
+        assert told.startswith(b"HTTP/1.1 408")
+        assert b"nothing more of the body came" in told
+        assert httpx.post(f"{url}/v1/search", json={"text": "bell"}, timeout=30).status_code == 200
+
+
+def test_whoever_leaves_in_the_middle_leaves_no_trace_in_the_log(
+    client: httpx.Client, server: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        raw(server).close()
+    assert client.get("/livez").status_code == 200
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+NOT_KNOWN = {
+    '{"text": "a", "text": "b"}': "'text' stands twice",
+    '{"text": "a", "k": ' + "9" * 5000 + "}": "too many digits",
+    '{"text": "a", "colour": "red"}': "colour is not known here",
+    "[]": "must be a JSON object",
+    "null": "must be a JSON object",
+}
+
+
+@pytest.mark.parametrize("body", NOT_KNOWN)
+def test_what_cannot_be_understood_is_told_in_our_words(client: httpx.Client, body: str) -> None:
+    told = client.post("/v1/search", content=body, headers={"Content-Type": "application/json"})
+    assert NOT_KNOWN[body] in problem(told, 400)
+
+
+def test_what_is_not_there_is_told_so(client: httpx.Client) -> None:
+    assert problem(client.get("/v1/items/../../etc/passwd"), 404) == "there is nothing at this address"
+    assert problem(client.put("/v1/search"), 405) == "PUT is not done here"
