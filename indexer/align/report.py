@@ -72,8 +72,8 @@ class Judgement:
     forgotten: Forgotten | None
 
 
-def judge(before: Sequence[Answers] | None, after: Sequence[Answers], seed: int = 0) -> Judgement:
-    """Compares the same questions asked with the old heads and with the new ones."""
+def judge(before: Sequence[Answers] | None, after: Sequence[Answers], seed: int = 0, what: str = "heads") -> Judgement:
+    """Compares the same questions asked with the old heads (or towers: `what`) and with the new ones."""
     draws = Draws.of(after, seed)
     directions, gains = [], []
     for number, new in enumerate(after):
@@ -85,7 +85,7 @@ def judge(before: Sequence[Answers] | None, after: Sequence[Answers], seed: int 
     verdict = _verdict(mean)
     forgotten = None if before is None else _forgotten(before, after)
     groups = len(draws.known)
-    return Judgement(verdict, _sentence(verdict, mean, groups, before is None), mean, directions, forgotten)
+    return Judgement(verdict, _sentence(verdict, mean, groups, before is None, what), mean, directions, forgotten)
 
 
 def _direction(new: Answers, old: NDArray[np.float64], draws: Draws) -> tuple[Direction, NDArray[np.float64]]:
@@ -103,13 +103,13 @@ def _verdict(gain: Estimate) -> str:
     return NOT_BETTER if gain.high < WORTH_HAVING else UNKNOWN
 
 
-def _sentence(verdict: str, gain: Estimate, groups: int, first: bool) -> str:
-    old = "answers in random order" if first else "the old heads"
+def _sentence(verdict: str, gain: Estimate, groups: int, first: bool, what: str) -> str:
+    old = "answers in random order" if first else f"the old {what}"
     measured = f"{gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}) mean recall on {groups:,} held-out groups"
     if verdict == BETTER:
-        return f"Better: the new heads find more than {old}, {measured}."
+        return f"Better: the new {what} find more than {old}, {measured}."
     if verdict == NOT_BETTER:
-        return f"Not better: the new heads find no more than {old}, {measured}."
+        return f"Not better: the new {what} find no more than {old}, {measured}."
     return f"Too little data to tell: against {old} {measured}; more groups would narrow it."
 
 

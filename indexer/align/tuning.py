@@ -193,7 +193,7 @@ class _Learning:
         best = fit(self.towers, batches, plan, self._recall, tell, loss, checkpoints)
         top = max(history, key=lambda step: step.recall)
         after = answers(self._rows(best, self.given.held), self.given.held)
-        verdict = judge(self.before, after, recipe.seed)
+        verdict = judge(self.before, after, recipe.seed, "towers")
         counted = {name: len(part.known) for name, part in vars(self.given).items()}
         report = Report(
             **vars(verdict), groups=counted, history=history, best_epoch=top.epoch, notes=self.given.train.notes,

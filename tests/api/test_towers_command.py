@@ -58,6 +58,7 @@ def test_a_spoiled_tower_is_trained_whole_and_indexed_with(place: Path, capsys: 
     before = recall(capsys, place / "library", "text->image")
     told = said(capsys, "align", "towers", "--library", place / "library", "--whole", "--towers", "image", "--out", out, *QUICK)  # fmt: skip # noqa: E501
     assert told["verdict"] == "better"
+    assert told["sentence"].startswith("Better: the new towers find more than the old towers")
     assert told["history"][-1]["loss"] < told["history"][0]["loss"]
     assert {path.name for path in out.iterdir()} >= {"space.json", "toybox", "report.json"}
     assert not list(out.glob("pieces-*"))
