@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found
+from hearsee.indexer.shards.filtering import Neighbourhoods
 from hearsee.indexer.shards.kinds import Kind
 from hearsee.indexer.shards.proposing import (
     Effort,
     Kept,
-    Members,
     Padded,
     answer,
     blocks,
     bytes_in_lists,
     cost_of_lists,
     lists_to_probe,
-    members,
+    neighbourhoods,
     training_rows,
 )
 
@@ -88,11 +88,11 @@ class BitShard:
         return faiss.IndexRefine(self.index, self.kept.index)
 
     @cached_property
-    def _members(self) -> Members:
-        return members(self.index)
+    def _around(self) -> Neighbourhoods:
+        return neighbourhoods(self.index)
 
     def _widen(self, units: Vectors, allowed: Bitmap, breadth: int) -> tuple[int, Bitmap]:
-        return lists_to_probe(self.index, self._members, units, allowed, breadth)
+        return lists_to_probe(self.index, self._around, units, allowed, breadth)
 
     def _propose(self, units: Vectors, k: int, effort: Effort, selector: faiss.IDSelector | None) -> Padded:
         lists = faiss.IVFRaBitQSearchParameters(nprobe=min(effort.breadth, self.widest))  # type: ignore[call-arg]

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found
+from hearsee.indexer.shards.filtering import rows_of, score_rows
 from hearsee.indexer.shards.scoring import Memory, Selector, best, checked, nothing
 
-FEW = 0.1  # below this share of rows, gathering the allowed ones is cheaper than passing over the others
+FEW = 0.05  # up to this share of rows, gathering the allowed ones is quicker than passing over the others
 MANY = 8  # from so many queries on, one gathering of the allowed rows pays for a product of matrices
 PRODUCT_ELEMENTS = 1 << 24  # gathered rows and scores held at once where all are kept: 64 MiB
 
@@ -63,17 +64,19 @@ class FlatShard:
     def nearest(self, points: Vectors, k: int, allowed: Bitmap | None = None) -> Found:
         """The best k of the allowed rows, or all of them where there are fewer."""
         points = checked(points, self.dim)
+        rows = None if allowed is None else rows_of(allowed, int(FEW * len(self)))
+        if rows is not None and len(rows) and len(points) and k > 0:
+            return score_rows(self, points, k, rows)
         count = len(self) if allowed is None else int(np.count_nonzero(allowed))
         k = min(k, count)
         if k <= 0 or not len(points):
             return nothing(len(points))
-        few = allowed is not None and count < FEW * len(self)
         # A product of matrices uses every core and the cache better than FAISS's scan, while its scores fit in memory.
         if allowed is None:
             product = len(points) * count <= PRODUCT_ELEMENTS
         else:
             product = len(points) >= MANY and count * (self.dim + len(points)) <= PRODUCT_ELEMENTS
-        if 4 * k >= count or few or product:
+        if 4 * k >= count or product:
             return self._score_all(points, k, allowed)
         if allowed is None:
             return Found(*self.index.search(points, k))

@@ -24,15 +24,16 @@ def carry_over(index: Any, before: Ids, kept: Kept, now: Ids) -> bool:
 
     The index must be the caller's alone: it is changed in place, and worthless after a False.
     """
-    if not isinstance(index, faiss.IndexIVF) or int(index.ntotal) != len(before):
+    lists = _lists(index)
+    if lists is None or int(lists.ntotal) != len(before):
         return False
     order = np.argsort(now, kind="stable")
     places = np.minimum(np.searchsorted(now, before, sorter=order), max(0, len(now) - 1))
     stays: Bitmap = now[order[places]] == before if len(now) else np.zeros(len(before), np.bool_)
     number = np.where(stays, order[places], -1) if len(now) else np.full(len(before), -1)
     if not stays.all():
-        _forget(index, ~stays)
-    for ids in _numbers(index):
+        _forget(index, lists, ~stays)
+    for ids in _numbers(lists):
         ids[:] = number[ids]  # rows of `before` become rows of `now`
     new = np.ones(len(now), np.bool_)
     new[number[stays]] = False
@@ -40,13 +41,20 @@ def carry_over(index: Any, before: Ids, kept: Kept, now: Ids) -> bool:
     for start in range(0, len(rows), BLOCK_ROWS):
         block = rows[start : start + BLOCK_ROWS]
         index.add_with_ids(kept.take(block), block)
-    return _whole(index, len(now))
+    return int(index.ntotal) == len(now) and _whole(lists, len(now))
 
 
-def _forget(index: Any, gone: Bitmap) -> None:
+def _lists(index: Any) -> Any:
+    """The inverted lists of an index that has any, behind whatever turns its rows; else none."""
+    if isinstance(index, faiss.IndexPreTransform):
+        index = faiss.downcast_index(index.index)
+    return index if isinstance(index, faiss.IndexIVF) else None
+
+
+def _forget(index: Any, ivf: Any, gone: Bitmap) -> None:
     bits = np.packbits(gone, bitorder="little")
     index.remove_ids(faiss.IDSelectorBitmap(len(gone), faiss.swig_ptr(bits)))
-    lists = faiss.downcast_InvertedLists(index.invlists)
+    lists = faiss.downcast_InvertedLists(ivf.invlists)
     if isinstance(lists, faiss.BlockInvertedLists):  # type: ignore[attr-defined]
         _clear_ends(lists)
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found
+from hearsee.indexer.shards.filtering import ALIKE
 from hearsee.indexer.shards.kinds import Kind
-from hearsee.indexer.shards.proposing import ALIKE, SCATTERED, Effort, Kept, Padded, answer, blocks
+from hearsee.indexer.shards.proposing import SCATTERED, Effort, Kept, Padded, answer, blocks
 
 LINKS = 16
 BUILD_BREADTH = 100

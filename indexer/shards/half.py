@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from hearsee.core.errors import BadInput
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found
+from hearsee.indexer.shards.filtering import rows_of, score_rows
 from hearsee.indexer.shards.scoring import Memory, Selector, best_by_blocks, checked, floats, nothing
 
 Halves = NDArray[np.float16]
 
 FEW_QUERIES = 24  # from here on, converting the rows once for all queries beats FAISS's scan for each
+FEW = 0.05  # up to this share of rows, gathering the allowed ones is quicker than passing over the others
 BLOCK_ROWS = 16_384
 
 
@@ -68,6 +70,9 @@ class HalfShard:
     def nearest(self, points: Vectors, k: int, allowed: Bitmap | None = None) -> Found:
         """The best k of the allowed rows, or all of them where there are fewer."""
         points = checked(points, self.dim)
+        rows = None if allowed is None else rows_of(allowed, int(FEW * len(self)))
+        if rows is not None and len(rows) and len(points) and k > 0:
+            return score_rows(self, points, k, rows)
         count = len(self) if allowed is None else int(np.count_nonzero(allowed))
         k = min(k, count)
         if k <= 0 or not len(points):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from math import ceil, sqrt
+from dataclasses import dataclass, field
+from math import ceil
 from typing import Any, Protocol, TypeAlias
 
 import faiss
@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found, Shard
+from hearsee.indexer.shards.filtering import ALIKE, SPARE, Neighbourhoods, few, rows_of, score_rows, wider
 from hearsee.indexer.shards.scoring import Selector, checked, nothing
 
-FEW_ROWS = 2_000  # so few allowed rows are scored faster than lists are probed or a graph is walked
-FEW_SHARE = 0.02  # and so small a share of all rows, whatever their number
+FEW_SHARE = 0.01  # so small a share of all rows is scored faster than searched for, where nobody measured it
 BLOCK_ROWS = 16_384
 SCATTERED = 3  # how much dearer a byte is that lies anywhere in memory than one that is read in order
-ALIKE = 0.8  # a filter is taken for one at random where it allows at least this much of its share around a query
-SPARE = 4  # rows asked for each row wanted when a filter may have emptied the places that were searched
 
 
 @dataclass(frozen=True)
@@ -29,9 +27,12 @@ class Effort:
 
     breadth: int  # lists probed, or nodes of the graph kept in sight
     refine: int = 1  # candidates scored exactly for each row wanted
+    lean: float = 0.5  # how far a list's length counts against it; 0.5 ranks lists by distance, 0 by cosine
+    few: int = field(default=0, compare=False)  # allowed rows that are scored while it seeks once; 0: not measured
 
     def __str__(self) -> str:
-        return f"breadth {self.breadth:,}, refine {self.refine:,}"
+        leaning = "" if self.lean == 0.5 else f", lean {self.lean:g}"
+        return f"breadth {self.breadth:,}, refine {self.refine:,}{leaning}"
 
 
 class Kept(Shard, Protocol):
@@ -71,7 +72,6 @@ class Approximate(Shard, Protocol):
 
 # (unit queries, k, effort, selector) -> scores and rows, padded with row -1 where the places searched held too few
 Padded: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64]]
-Members: TypeAlias = NDArray[np.int32]  # (rows,)
 Propose: TypeAlias = Callable[[Vectors, int, Effort, "faiss.IDSelector | None"], Padded]
 # (unit queries, allowed, breadth) -> the breadth that finds as much among the allowed rows as this does among all,
 # and the queries that are better answered exactly: the filter forbids much of what is near to them
@@ -83,12 +83,16 @@ def answer(
 ) -> Found:
     """Propose, and answer exactly wherever proposing would find too few or cost more."""
     points = checked(points, kept.dim)
+    if allowed is not None and effort is not None and k > 0 and len(points):
+        most = few(len(points), effort.few or ceil(FEW_SHARE * len(kept)), len(kept))
+        rows = rows_of(allowed, max(most, 4 * k))
+        if rows is not None:
+            return score_rows(kept, points, k, rows) if len(rows) else nothing(len(points))
     count = len(kept) if allowed is None else int(np.count_nonzero(allowed))
     k = min(k, count)
     if k <= 0 or not len(points):
         return nothing(len(points))
-    few = count <= max(FEW_ROWS, FEW_SHARE * len(kept)) and allowed is not None
-    if effort is None or few or 4 * k >= count:
+    if effort is None or 4 * k >= count:
         return kept.nearest(points, k, allowed)
     lengths = np.sqrt(np.einsum("qd,qd->q", points, points))[:, None]
     lengths[lengths == 0] = 1  # a query without direction is as far from everything
@@ -151,21 +155,21 @@ def cost_of_lists(kept: Kept, index: Any, effort: Effort, k: int) -> float:
     return float(int(index.nlist) * kept.dim * 4 + codes + SCATTERED * rows)
 
 
-def members(index: Any) -> Members:
-    """The list that each row lies in."""
+def neighbourhoods(index: Any) -> Neighbourhoods:
+    """The rows of each list."""
     found = np.empty(int(index.ntotal), np.int32)
     for number in range(int(index.nlist)):
         size = int(index.invlists.list_size(number))
         if size:
             found[faiss.rev_swig_ptr(index.invlists.get_ids(number), size)] = number
-    return found
+    return Neighbourhoods(found, int(index.nlist))
 
 
-def lists_to_probe(index: Any, member: Members, units: Vectors, allowed: Bitmap, breadth: int) -> tuple[int, Bitmap]:
-    """Of rows allowed at random, the share s of them, 1 / sqrt(s) times as many lists hold enough."""
+def lists_to_probe(
+    index: Any, around: Neighbourhoods, units: Vectors, allowed: Bitmap, breadth: int
+) -> tuple[int, Bitmap]:
+    """As many more lists as a filter at random calls for, and the queries around which it is not one."""
     lists = int(index.nlist)
     share = np.count_nonzero(allowed) / len(allowed)
-    sizes, counts = np.bincount(member, minlength=lists), np.bincount(member[allowed], minlength=lists)
     _, nearest = index.quantizer.search(units, min(breadth, lists))
-    around: NDArray[np.float64] = counts[nearest].sum(axis=1) / np.maximum(1, sizes[nearest].sum(axis=1))
-    return min(lists, ceil(breadth / sqrt(share))), around < ALIKE * share
+    return min(lists, wider(breadth, share)), around.shares(allowed, nearest) < ALIKE * share

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hearsee.core.errors import BadInput
 from hearsee.core.vectors import Vectors
 from hearsee.indexer.shards import Found, Shard
+from hearsee.indexer.shards.filtering import worth
 from hearsee.indexer.shards.proposing import Approximate, Effort
 
 K = 10  # recall@10
@@ -79,9 +80,15 @@ def tune(
             effort, recalls = found
             recall, low = float(recalls.mean()), lower_bound(recalls)
             best = Tuned(asking, target, recall, low, len(recalls), k, effort)
-    if best is not None:
-        return best
+    if best is not None and best.effort is not None:
+        return replace(best, effort=_weighed(shard, best.effort, asked, k))
     return Tuned(asking, target, 1.0, 1.0, len(asked.vectors), k, None)
+
+
+def _weighed(shard: Approximate, effort: Effort, asked: Asked, k: int) -> Effort:
+    """With what a filter must leave for a search to be quicker than scoring all that is left: measured here and now."""
+    one = asked.vectors[:1]
+    return replace(effort, few=worth(shard.kept, lambda: shard.nearest(one, k, effort=effort), shard.dim))
 
 
 def measure(shard: Approximate, asked: Asked, tuned: Tuned, row_groups: Groups | None = None) -> Tuned:
