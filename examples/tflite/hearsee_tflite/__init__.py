@@ -1,0 +1,1 @@
+"""TFLite networks as towers of Hearsee."""
