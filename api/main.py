@@ -23,6 +23,7 @@ from hearsee.api.commands import (
     remove,
     search,
     serve,
+    space,
     spaces,
     stats,
     verify,
@@ -65,6 +66,7 @@ app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("toybox")(toybox_command.toybox)
 app.command("spaces")(spaces.spaces)
+app.add_typer(space.app, name="space")
 app.add_typer(align.app, name="align")
 
 

@@ -73,7 +73,7 @@ def _round(folder: Path, catalog: Catalog, space: Space, modality: Modality, app
 
 def _renamed(shard: ShardRow, kept: Sequence[int], fresh: int) -> NewShard:
     """The same files: a shard without removed points holds what is live, wherever its segments have gone."""
-    row = {name: value for name, value in vars(shard).items() if name not in ("id", "generation")}
+    row = {name: value for name, value in vars(shard).items() if name not in ("id", "generation", "space_id")}
     return NewShard(**{**row, "segments": tuple(kept), "fresh": tuple(range(fresh))})
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from hearsee.core.errors import Refused
+from hearsee.core.contract import SHOWN
+from hearsee.core.errors import NotFound, Refused
+from hearsee.core.golden import Golden, GoldenTower
+from hearsee.core.modality import Modality
 from hearsee.core.space import Space, load_space
-from hearsee.indexer.catalog import Catalog, LibraryInfo
+from hearsee.indexer.catalog import Catalog, LibraryInfo, SpaceRow
 from hearsee.indexer.heads import live_space
 from hearsee.indexer.identity import Identity
 from hearsee.indexer.snapshot import Snapshot, load_snapshot
@@ -23,14 +28,22 @@ class Library:
         self.space = space
         self._snapshot: Snapshot | None = None
         self._loading = threading.Lock()
+        self._spaces = {catalog.info().space_id: space}  # every one that was live while this is open, by its id
 
     @classmethod
-    def open(cls, folder: str | Path, database: str | None = None, space: Space | None = None) -> Self:
-        """Open what `hearsee index` made; `database` and `space` take the place of those it names itself."""
+    def open(
+        cls, folder: str | Path, database: str | None = None, space: Space | None = None, beside: str | None = None
+    ) -> Self:
+        """Open what `hearsee index` made; `database` and `space` take the place of those it names itself.
+
+        `beside`: not in the space that is live, but in another one that was filled, by its name.
+        """
         folder = Path(folder)
         identity = Identity.read(folder)
         catalog = Identity(identity.library_id, database or identity.database).open(folder, writable=False)
         try:
+            if beside is not None:
+                catalog = catalog.of_space(space_beside(catalog, beside).id)
             space = space or load_space(catalog.info().space)
             space = check_space(folder, catalog, space)
         except BaseException:
@@ -51,10 +64,18 @@ class Library:
         with self._loading:
             held = self._snapshot
             if held is None or held.generation < generation:
-                held = load_snapshot(self.folder, self.catalog, self.space, held)
-                self.space = held.space  # other heads may be live by now
+                held = load_snapshot(self.folder, self.catalog, self._space_of, held)
+                self.space = held.space  # another space, or other heads, may be live by now
+                self._spaces[held.space_id] = held.space
                 self._snapshot = held
             return held
+
+    def _space_of(self, space_id: int) -> Space:
+        """A space of the library with its towers, by its id; loaded when it became live while this was open."""
+        if space_id not in self._spaces:
+            catalog = self.catalog.of_space(space_id)
+            self._spaces[space_id] = check_space(self.folder, catalog, load_space(catalog.info().space))
+        return self._spaces[space_id]
 
     def close(self) -> None:
         self.catalog.close()
@@ -66,23 +87,52 @@ class Library:
         self.close()
 
 
-def check_space(folder: Path, catalog: Catalog, space: Space) -> Space:
-    """The space with the library's live heads. Vectors of another tower do not compare: refused, with what differs."""
+def space_beside(catalog: Catalog, name: str) -> SpaceRow:
+    """A space that is not live, by its name; of several of one name the last."""
+    rows = catalog.spaces()
+    found = [row for row in rows if not row.live and row.name == name]
+    if not found:
+        there = ", ".join(row.name for row in rows if not row.live) or "none"
+        live = next(row.name for row in rows if row.live)
+        said = f"{name!r} is live already" if name == live else f"no space {name!r} lies beside {live!r}"
+        raise NotFound(f"{said}: there is {there}; `hearsee space add NAME` fills one, `hearsee space list` shows them")
+    return found[-1]
+
+
+def check_space(
+    folder: Path, catalog: Catalog, space: Space, keep: Callable[[Modality, Golden], None] | None = None
+) -> Space:
+    """The space with the library's live heads and with towers that are held against the library's golden vectors.
+
+    Vectors of another tower do not compare: refused, with what differs. `keep` takes golden vectors that are new.
+    """
     info = catalog.info()
     row = next((row for row in catalog.heads() if row.id == info.heads), None)
     live = live_space(folder, row, space)
     if live.fingerprint == (info.space_fingerprint if row is None else row.space_fingerprint):
-        return live
+        return _guarded(folder, catalog.of_space(info.space_id), live, keep)
     mine = {modality: tower.contract for modality, tower in space.towers.items()}
     theirs = catalog.towers()
     differences = [
-        f"{modality} tower: {theirs[modality].difference(mine[modality])}"
+        f"{modality} tower ({theirs[modality].fingerprint[:SHOWN]} -> {mine[modality].fingerprint[:SHOWN]}): "
+        f"{theirs[modality].difference(mine[modality])}"
         for modality in sorted(mine.keys() & theirs.keys())
         if theirs[modality] != mine[modality]
     ]
     differences += [f"one has no {modality} tower" for modality in sorted(mine.keys() ^ theirs.keys())]
     raise Refused(
-        f"library {folder} was made with space {info.space!r} ({info.space_fingerprint[:12]}), this is {space.name!r} "
-        f"({space.fingerprint[:12]}): {'; '.join(differences) or 'their heads differ'}; "
-        f"use `--space {info.space}` of the same version, or index into a new library"
+        f"library {folder} was made with space {info.space!r} ({info.space_fingerprint[:SHOWN]}), this is "
+        f"{space.name!r} ({space.fingerprint[:SHOWN]}): {'; '.join(differences) or 'their heads differ'}; "
+        f"use `--space {info.space}` with the same weights and the same version, or encode everything anew beside it: "
+        f"`hearsee space add {space.name}`, then `hearsee space switch {space.name}`"
     )
+
+
+def _guarded(folder: Path, catalog: Catalog, space: Space, keep: Callable[[Modality, Golden], None] | None) -> Space:
+    def guard(modality: Modality) -> GoldenTower:
+        tower = space.towers[modality]
+        inner = tower.inner if isinstance(tower, GoldenTower) else tower
+        mine = None if keep is None else lambda golden: keep(modality, golden)
+        return GoldenTower(inner, modality, lambda: catalog.golden().get(modality), mine, f"library {folder}")
+
+    return replace(space, towers={modality: guard(modality) for modality in space.towers})

@@ -83,6 +83,8 @@ def catch_up(folder: Path, catalog: Catalog) -> Ledger | None:
     if wanting:
         made = {entry.vectors: entry for entry in proving.entries(wanting)}
         entries = tuple(made.get(entry.vectors, entry) for entry in entries)
+    elsewhere = catalog.shards_everywhere() - {row.sha256 for row in rows}  # of spaces that are not live
+    entries = (*(entry for entry in ledger.entries if entry.vectors in elsewhere), *entries)
     if entries != ledger.entries:
         ledger = replace(ledger, entries=entries)
         write_ledger(folder, ledger)
@@ -91,12 +93,12 @@ def catch_up(folder: Path, catalog: Catalog) -> Ledger | None:
 
 
 def tidy(folder: Path, catalog: Catalog) -> None:
-    """Forget shards that the catalog does not name, and free the files that nothing names."""
+    """Forget shards that the catalog does not name in any of its spaces, and free the files that nothing names."""
     if not (folder / FOLDER).is_dir():
         return
     ledger = known(folder)
     if ledger is not None:
-        served = {row.sha256 for row in catalog.view().shards}
+        served = catalog.shards_everywhere()
         kept = tuple(entry for entry in ledger.entries if entry.vectors in served)
         if kept != ledger.entries:
             ledger = replace(ledger, entries=kept)

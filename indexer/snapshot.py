@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -39,6 +39,7 @@ class Snapshot:
     generation: int
     parts: Mapping[Modality, Gallery]
     space: Space  # with the heads that its vectors were projected by
+    space_id: int = 1
     # For the next snapshot: sources by the path of their shard, vectors by the path of their segment.
     served: Mapping[str, Source] = field(default_factory=dict, repr=False)
     fresh: Mapping[str, Fresh] = field(default_factory=dict, repr=False)
@@ -48,16 +49,18 @@ class MovedError(Exception):
     """A commit came in between two questions to the catalog."""
 
 
-def load_snapshot(folder: Path, catalog: Catalog, space: Space, previous: Snapshot | None) -> Snapshot:
+def load_snapshot(
+    folder: Path, catalog: Catalog, space_of: Callable[[int], Space], previous: Snapshot | None
+) -> Snapshot:
     """The newest generation; reuses what the previous snapshot has in memory and never changes it.
 
-    `space` has the library's towers; the snapshot's own has the heads that are live in its generation.
+    `space_of` gives a space's towers by its id; the snapshot's own has the heads that are live in its generation.
     """
     with opening(folder):  # files named by the view stay until we are done
         for _ in range(TRIES):
             try:
                 view = catalog.view()
-                live = live_space(folder, view.heads, space)
+                live = live_space(folder, view.heads, space_of(view.space_id))
                 usable = previous if previous is not None and previous.space.fingerprint == live.fingerprint else None
                 return _Loading(folder, catalog, live, view, usable).snapshot()
             except MovedError:
@@ -80,7 +83,8 @@ class _Loading:
     def snapshot(self) -> Snapshot:
         modalities = sorted({segment.modality for segment in self._view.segments})
         parts = {modality: self._gallery(modality) for modality in modalities}
-        return Snapshot(self._view.generation, parts, self._space, self._served, self._fresh)
+        view = self._view
+        return Snapshot(view.generation, parts, self._space, view.space_id, self._served, self._fresh)
 
     def _gallery(self, modality: Modality) -> Gallery:
         sources, rebuild = [], []

@@ -20,13 +20,7 @@ FOLDERS = (segments.FOLDER, shards.FOLDER, heads.FOLDER)
 
 def named(catalog: Catalog) -> set[str]:
     """The paths of every file that the catalog vouches for."""
-    view = catalog.view()
-    return {
-        *(segment.path for segment in view.segments),
-        *(shard.path for shard in view.shards),
-        *(shard.rows_path for shard in view.shards),
-        *(row.path for row in catalog.heads()),
-    }
+    return set(catalog.files())
 
 
 def orphans(folder: Path, known: Iterable[str]) -> list[str]:

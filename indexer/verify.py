@@ -43,6 +43,7 @@ class _Findings:
     problems: list[str] = field(default_factory=list)
     lost: list[int] = field(default_factory=list)  # segment ids
     stale: set[Modality] = field(default_factory=set)  # whose shards do not hold
+    beside: list[int] = field(default_factory=list)  # lost segment ids of spaces that are not live
     nameless: bool = False  # library.json is lost or damaged
     headless: bool = False  # heads that the library had or has are lost
 
@@ -98,6 +99,13 @@ def _examine_library(library: Library) -> _Findings:
         except HearseeError as error:
             found.problems.append(str(error))
             found.stale.add(shard.modality)
+    for row in library.catalog.spaces():
+        for segment in () if row.live else library.catalog.of_space(row.id).segments():
+            try:
+                check(library.folder / segment.path, segment.sha256, segment.bytes)
+            except HearseeError as error:
+                found.problems.append(f"{error} (of space {row.name!r}, which is not live)")
+                found.beside.append(segment.id)
     points = sum(len(library.catalog.points_of([segment.id])) for segment in view.segments)
     leftovers = sweep.orphans(library.folder, sweep.named(library.catalog))
     found.report = VerifyReport(view.generation, len(view.segments), points, leftovers=tuple(leftovers))
@@ -182,6 +190,11 @@ def _repair(folder: Path, database: str | None, space: Space | None, found: _Fin
             done.append(
                 f"dropped {items:,} items whose vectors were lost with {', '.join(paths)}: "
                 "run `hearsee index` again to encode them"
+            )
+        if found.beside:
+            writer.lose(found.beside)
+            done.append(
+                f"dropped {len(found.beside):,} lost segments of spaces that are not live: run `hearsee space add`"
             )
         if any(INDEX in problem for problem in found.problems):
             writer.catalog.reindex_words()

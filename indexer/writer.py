@@ -10,13 +10,15 @@ from typing import Self
 
 import numpy as np
 
+from hearsee.core.contract import SHOWN
 from hearsee.core.errors import BadInput, Damaged, HearseeError, NotFound, Refused
+from hearsee.core.golden import Golden
 from hearsee.core.head import Heads
 from hearsee.core.modality import Modality
 from hearsee.core.space import Space
 from hearsee.core.vectors import Vectors
 from hearsee.indexer import founding, sweep
-from hearsee.indexer.batch import Add, Batch, Commit
+from hearsee.indexer.batch import Add, Batch, Beside, Commit
 from hearsee.indexer.catalog import (
     Catalog,
     Change,
@@ -28,6 +30,7 @@ from hearsee.indexer.catalog import (
     NewShard,
     Placed,
     SegmentRow,
+    SpaceRow,
 )
 from hearsee.indexer.compaction import ROUND_POINTS, CompactReport, compact
 from hearsee.indexer.files import make_folder
@@ -50,6 +53,7 @@ class Writer:
         self.space = space
         self._lock = lock
         self._failed = False
+        self._golden: dict[Modality, Golden] = {}  # of towers that encoded for this library for the first time
         self._aside: Aside | None = None
         self._loose = 0  # rows committed since anybody looked whether they are worth a shard
         self._segments: dict[int, SegmentRow] = {}
@@ -67,22 +71,64 @@ class Writer:
             lock.release()
             raise
         writer = cls(folder, catalog, space, lock)
-        try:
-            writer.space = check_space(folder, catalog, space)
-            for name in sweep.FOLDERS:
-                make_folder(folder / name)
-            with unlinking(folder, 0):  # makes the file that readers lock
-                pass
-            sweep.unlink(folder, sweep.orphans(folder, sweep.named(catalog)))
-            tidy(folder, catalog)
-        except BaseException:
-            writer.close()
-            raise
+        with writer._opened():
+            writer.space = check_space(folder, catalog, space, writer._golden.__setitem__)
         return writer
+
+    @classmethod
+    def beside(
+        cls,
+        folder: str | Path,
+        *,
+        space: Space,
+        database: str | None = None,
+        space_id: int | None = None,
+        anew: bool = False,
+    ) -> Self:
+        """The writer of a space that is not live, by its id, or else made where none has the space's fingerprint.
+
+        What is committed gives items that are there their vectors in that space, and changes nothing else of them.
+        `anew`: even where the live space is the same by its fingerprint. The live space need not be loadable.
+        """
+        folder = Path(folder)
+        founding.prepare(folder, create=False)
+        lock = WriterLock.take(folder)
+        try:
+            catalog = founding.found(folder, space, database)
+        except BaseException:
+            lock.release()
+            raise
+        writer = cls(folder, catalog, space, lock)
+        with writer._opened():
+            chosen = _known(catalog.spaces(), space, anew=anew) if space_id is None else space_id
+            if chosen is None:
+                writer._apply(Change(space=space))
+                chosen = catalog.spaces()[-1].id
+            writer.catalog = catalog.of_space(chosen)
+            writer.space = check_space(folder, writer.catalog, space, writer._golden.__setitem__)
+        return writer
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        """Around finding the space; then folders are made, and what no commit names is removed."""
+        try:
+            yield
+            for name in sweep.FOLDERS:
+                make_folder(self.folder / name)
+            with unlinking(self.folder, 0):  # makes the file that readers lock
+                pass
+            sweep.unlink(self.folder, sweep.orphans(self.folder, sweep.named(self.catalog)))
+            tidy(self.folder, self.catalog)
+        except BaseException:
+            self.close()
+            raise
 
     def commit(self, batch: Batch) -> Commit:
         """Everything in the batch or nothing; what this returns is durable."""
+        if self.catalog.pinned:  # what is said about items and quarantine is said by the commits of the live space
+            batch = Batch(adds=batch.adds)
         stacks, items = self._stacked(batch.adds)
+        golden = {modality: made.text for modality, made in self._golden.items()}
         with self._whole():
             change = Change(
                 segments=[self._segment(modality, rows) for modality, rows in stacks.items()],
@@ -91,16 +137,31 @@ class Writer:
                 remove=batch.remove,
                 quarantine=batch.quarantine,
                 unquarantine=batch.unquarantine,
+                golden=golden,
             )
             self._loose += sum(segment.rows for segment in change.segments)
-            return Commit(self._apply(change), batch.items)
+            generation = self._apply(change)
+        for modality in golden:
+            del self._golden[modality]
+        return Commit(generation, batch.items)
 
     def vectors(self, placed: Sequence[Placed]) -> Vectors:
         """The stored vectors of points, so that equal bytes are not encoded twice."""
-        if {place.segment_id for place in placed} - self._segments.keys():
-            self._segments = {segment.id: segment for segment in self.catalog.segments()}
+        self._know(placed)
         rows = [self._read(self._segments[place.segment_id])[place.row] for place in placed]
         return np.stack(rows).astype(np.float32)
+
+    def by_modality(self, placed: Sequence[Placed]) -> dict[Modality, list[Placed]]:
+        """Points by the modality of their segments."""
+        self._know(placed)
+        found: dict[Modality, list[Placed]] = {}
+        for place in placed:
+            found.setdefault(self._segments[place.segment_id].modality, []).append(place)
+        return found
+
+    def _know(self, placed: Sequence[Placed]) -> None:
+        if {place.segment_id for place in placed} - self._segments.keys():
+            self._segments = {segment.id: segment for segment in self.catalog.segments()}
 
     def remove(self, uris_or_ids: Sequence[str | int]) -> Commit:
         """Remove live items; where one of them is unknown, none is removed."""
@@ -173,6 +234,19 @@ class Writer:
             catch_up(self.folder, self.catalog)
         return done
 
+    def lose(self, segment_ids: Sequence[int]) -> None:
+        """Give up segments of spaces that are not live; their items stay, to be given vectors there again."""
+        with self._whole():
+            every = [one for row in self.catalog.spaces() for one in self.catalog.of_space(row.id).segments()]
+            gone = [segment.path for segment in every if segment.id in set(segment_ids)]
+            self._apply(Change(lost=list(segment_ids)), gone)
+
+    def turn_to(self, space_id: int) -> int:
+        """Make another space of the library live, in one transaction; the new generation."""
+        self._fold_in()
+        with self._whole():
+            return self._apply(Change(serve=space_id))
+
     def forget_heads(self, ids: Sequence[int]) -> list[HeadsRow]:
         """Remove heads that are not live, and their files."""
         with self._whole():
@@ -229,22 +303,25 @@ class Writer:
         heights: dict[Modality, int] = {}
         items = []
         for add in adds:
-            rows = self._checked(add)
-            segment = list(stacks).index(add.modality) if add.modality in stacks else len(stacks)
-            start = heights.get(add.modality, 0)
-            stacks.setdefault(add.modality, []).append(rows)
-            heights[add.modality] = start + len(rows)
-            points = [NewPoint(segment, start + row, span) for row, span in enumerate(add.spans)]
+            points: list[NewPoint] = []
+            own = Beside(add.modality, add.vectors, add.spans)
+            for part in (own,) if add.beside is None else (own, add.beside):
+                rows = self._checked(add.uri, part)
+                segment = list(stacks).index(part.modality) if part.modality in stacks else len(stacks)
+                start = heights.get(part.modality, 0)
+                stacks.setdefault(part.modality, []).append(rows)
+                heights[part.modality] = start + len(rows)
+                points += [NewPoint(segment, start + row, span) for row, span in enumerate(part.spans)]
             items.append(_new_item(add, points))
         return {modality: np.concatenate(rows) for modality, rows in stacks.items()}, items
 
-    def _checked(self, add: Add) -> Stored:
-        rows = stored(add.vectors, add.uri)
-        tower = self.space.tower(add.modality)
-        if rows.shape != (len(add.spans), tower.dim) or not len(rows):
+    def _checked(self, uri: str, part: Beside) -> Stored:
+        rows = stored(part.vectors, uri)
+        tower = self.space.tower(part.modality)
+        if rows.shape != (len(part.spans), tower.dim) or not len(rows):
             raise BadInput(
-                f"vectors of {add.uri} have shape {rows.shape}: {tower.contract.tower} makes "
-                f"({max(1, len(add.spans))}, {tower.dim})"
+                f"vectors of {uri} have shape {rows.shape}: {tower.contract.tower} makes "
+                f"({max(1, len(part.spans))}, {tower.dim})"
             )
         return rows
 
@@ -253,6 +330,20 @@ class Writer:
         published = write_segment(self.folder, modality, height, dim, [rows])
         tower = self.space.tower(modality).contract.fingerprint
         return NewSegment(modality, tower, published.path, published.sha256, published.bytes, height, dim)
+
+
+def _known(rows: Sequence[SpaceRow], space: Space, *, anew: bool) -> int | None:
+    """The space of the library that this is, not the live one if it can be helped; none: it is new."""
+    same = [row for row in rows if row.fingerprint == space.fingerprint and not (anew and row.live)]
+    if same:
+        return min(same, key=lambda row: (row.live, -row.id)).id
+    other = next((row for row in rows if row.name == space.name and not row.live), None)
+    if other is not None:
+        raise Refused(
+            f"a space {space.name!r} of other towers lies beside the live one already ({other.fingerprint[:SHOWN]}, "
+            f"this is {space.fingerprint[:SHOWN]}): drop it first with `hearsee space drop {space.name}`"
+        )
+    return None
 
 
 def _new_item(add: Add, points: Sequence[NewPoint]) -> NewItem:

@@ -73,7 +73,7 @@ class Searcher:
         learned = find_edits(library.folder, self._space)
         self._rules: Mapping[str, Arrays] = {} if learned is None else learned.weights  # by role
         self._parts = PartEncoder(self._space, self.settings.limits)
-        self._chances = Chances(library)
+        self._chances = Chances(library, self._space)
         self._tokens = Tokens()
         self._rerankers = Rerankers(self._space)
 

@@ -28,6 +28,7 @@ from hearsee.indexer.catalog.rows import (
     Quarantined,
     SegmentRow,
     ShardRow,
+    SpaceRow,
     View,
 )
 
@@ -53,6 +54,7 @@ __all__ = [
     "Quarantined",
     "SegmentRow",
     "ShardRow",
+    "SpaceRow",
     "View",
     "clean_metadata",
     "clean_text",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any, Self
 from uuid import uuid4
 
@@ -35,13 +34,16 @@ from hearsee.indexer.catalog.rows import (
     PointRows,
     Quarantined,
     SegmentRow,
+    SpaceRow,
     View,
 )
-from hearsee.indexer.catalog.tables import FORMAT, items, library, points, quarantine, segments, towers
+from hearsee.indexer.catalog.scope import LIVE, Scope, lacking, paths, read_spaces, space_row, tower_rows
+from hearsee.indexer.catalog.tables import FORMAT, items, library, points, quarantine, segments, shards, spaces, towers
 from hearsee.indexer.catalog.view import read_heads, read_points, read_segments, read_view
 from hearsee.indexer.catalog.write import Commit, Prepared
 
 _STREAMED = 5_000  # rows fetched at a time
+FIRST = 1  # the id of the space that a library is made with
 _ITEM = (
     items.c.id,
     items.c.uri,
@@ -61,7 +63,9 @@ _LIVE_POINTS = (
     "FROM points JOIN items ON items.id = points.item_id WHERE points.removed IS NULL AND points.id"
 )
 _SPANS = "SELECT id, span_start, span_end, span_unit FROM points WHERE span_unit IS NOT NULL AND id"
-_KNOWN = "SELECT uri_hash, id, content, modality, source, fields_hash FROM items WHERE removed IS NULL AND uri_hash"
+_KNOWN = (
+    "SELECT uri_hash, id, content, modality, source, fields_hash FROM items WHERE removed IS NULL{known} AND uri_hash"
+)
 _CONTENTS = "SELECT DISTINCT content FROM items WHERE removed IS NULL AND content"
 _AMONG_SQLITE = " IN (SELECT value FROM json_each(?))"
 _AMONG_POSTGRES = " = ANY(%s)"
@@ -70,8 +74,9 @@ _AMONG_POSTGRES = " = ANY(%s)"
 class Catalog:
     """The only module that speaks SQL; any number of threads may use one."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, scope: Scope = LIVE) -> None:
         self._database = database
+        self._scope = scope
 
     @classmethod
     def create(cls, url: str, space: Space) -> Catalog:
@@ -82,8 +87,9 @@ class Catalog:
                 if upgrade.revision(db) is not None:
                     raise Refused(f"{database.label} already holds a library: open it, or name another place")
                 upgrade.migrate(db)
-                db.execute(insert(library).values(**_library_row(space)))
-                db.execute(insert(towers), _tower_rows(space))
+                db.execute(insert(library).values(**_library_row()))
+                db.execute(insert(spaces).values(**space_row(space, FIRST, 0)))
+                db.execute(insert(towers), tower_rows(space, FIRST))
         except BaseException:
             database.engine.dispose()
             raise
@@ -102,6 +108,18 @@ class Catalog:
     def close(self) -> None:
         self._database.engine.dispose()
 
+    @property
+    def pinned(self) -> bool:
+        """Whether it is about one space whatever becomes of it, and not about the live one."""
+        return self._scope.space_id is not None
+
+    def of_space(self, space_id: int) -> Catalog:
+        """The same catalog as if this space were live, whatever becomes of it; items without vectors in it are unknown.
+
+        What is committed through it gives items that are there vectors in the space, and changes nothing else of them.
+        """
+        return Catalog(self._database, Scope(space_id))
+
     def __enter__(self) -> Self:
         return self
 
@@ -114,8 +132,12 @@ class Catalog:
         return self._database.label
 
     def info(self) -> LibraryInfo:
+        of_space = (spaces.c.name, spaces.c.fingerprint, spaces.c.dim)
+        columns = (library.c.library_id, *of_space, library.c.generation, library.c.format)
+        joined = library.join(spaces, self._scope.holds(spaces.c.id))
         with self._database.reading() as db:
-            row = db.execute(select(*(library.c[name] for name in LibraryInfo.__dataclass_fields__))).first()
+            heads = (spaces.c.heads, spaces.c.heads_before, spaces.c.id)
+            row = db.execute(select(*columns, *heads).select_from(joined)).first()
         if row is None:
             raise NotFound(f"no library in {self.label}: index something first, as in `hearsee index FOLDER`")
         return LibraryInfo(*row)
@@ -126,21 +148,56 @@ class Catalog:
 
     def towers(self) -> dict[Modality, Contract]:
         with self._database.reading() as db:
-            rows = db.execute(select(towers.c.modality, towers.c.contract)).fetchall()
+            mine = self._scope.holds(towers.c.space_id)
+            rows = db.execute(select(towers.c.modality, towers.c.contract).where(mine)).fetchall()
         return {Modality(modality): Contract(**json.loads(contract)) for modality, contract in rows}
+
+    def golden(self) -> dict[Modality, str]:
+        """What the towers made of canonical inputs when they first encoded for this library, as JSON."""
+        mine = (self._scope.holds(towers.c.space_id), towers.c.golden.is_not(None))
+        with self._database.reading() as db:
+            rows = db.execute(select(towers.c.modality, towers.c.golden).where(*mine)).fetchall()
+        return {Modality(modality): golden for modality, golden in rows}
+
+    def spaces(self) -> list[SpaceRow]:
+        """Every space that items have vectors in, oldest first."""
+        with self._database.snapshot() as db:
+            return read_spaces(db)
+
+    def lacking(self, space_id: int) -> Iterator[Item]:
+        """Live items without a vector in the space, ascending by id; commits in between do no harm."""
+        after = 0
+        while True:
+            chosen = select(*_ITEM).where(lacking(space_id), items.c.id > after)
+            with self._database.reading() as db:
+                rows = db.execute(chosen.order_by(items.c.id).limit(_STREAMED)).fetchall()
+            yield from map(_item, rows)
+            if len(rows) < _STREAMED:
+                return
+            after = rows[-1][0]
+
+    def shards_everywhere(self) -> set[str]:
+        """The SHA-256 of every shard, in all spaces."""
+        with self._database.reading() as db:
+            return set(db.scalars(select(shards.c.sha256)))
+
+    def files(self, space_id: int | None = None) -> list[str]:
+        """The paths of every file that the catalog vouches for, in all its spaces or in one."""
+        with self._database.reading() as db:
+            return list(db.scalars(paths(space_id)))
 
     def commit(self, change: Change) -> int:
         """Apply everything or nothing; returns the new generation once it is durable."""
         prepared = Prepared.of(change)
         with self._database.writing() as db:
-            return Commit(self._database, db).apply(prepared)
+            return Commit(self._database, db, self._scope).apply(prepared)
 
     def find(self, uris: Sequence[str]) -> dict[str, Known]:
         """The live items among the URIs."""
         asked = {uri_hash(uri): uri for uri in uris}
         if not asked:
             return {}
-        rows = self._among(_KNOWN, list(asked))
+        rows = self._among(_KNOWN.format(known=self._scope.known), list(asked))
         return {asked[row[0]]: Known(row[1], row[2], Modality(row[3]), *row[4:]) for row in rows}
 
     def placed(self, contents: Sequence[tuple[Modality, str]]) -> dict[tuple[Modality, str], list[Placed]]:
@@ -151,11 +208,11 @@ class Catalog:
             return {}
         key = (items.c.content, items.c.modality)
         live = (items.c.removed.is_(None), self._database.among(items.c.content, there))
-        first = select(func.min(items.c.id)).join(points, points.c.item_id == items.c.id)
-        first = first.where(*live, points.c.removed.is_(None)).group_by(*key)
+        held = items.join(points, points.c.item_id == items.c.id).join(segments, segments.c.id == points.c.segment_id)
+        mine = (points.c.removed.is_(None), self._scope.holds(segments.c.space_id))
+        first = select(func.min(items.c.id)).select_from(held).where(*live, *mine).group_by(*key)
         columns = (*key, points.c.segment_id, points.c.row, points.c.span_start, points.c.span_end, points.c.span_unit)
-        chosen = select(*columns).join(points, points.c.item_id == items.c.id)
-        chosen = chosen.where(items.c.id.in_(first), points.c.removed.is_(None)).order_by(points.c.id)
+        chosen = select(*columns).select_from(held).where(items.c.id.in_(first), *mine).order_by(points.c.id)
         found = defaultdict(list)
         with self._database.reading() as db:
             for content, modality, segment_id, row, *span in db.execute(chosen):
@@ -232,17 +289,17 @@ class Catalog:
 
     def view(self) -> View:
         """Everything a snapshot is built from, at one generation."""
-        return read_view(self._database)
+        return read_view(self._database, self._scope)
 
     def segments(self) -> tuple[SegmentRow, ...]:
         """Every segment, ascending by id."""
         with self._database.reading() as db:
-            return read_segments(db)
+            return read_segments(db, self._scope)
 
     def heads(self) -> tuple[HeadsRow, ...]:
         """Every set of heads that the library has had since it first switched, oldest first."""
         with self._database.reading() as db:
-            return read_heads(db)
+            return read_heads(db, self._scope)
 
     def points_of(self, segment_ids: Sequence[int]) -> PointRows:
         """The live points of the segments, ordered by (segment, row)."""
@@ -256,17 +313,18 @@ class Catalog:
     def stats(self) -> dict[str, Any]:
         with self._database.snapshot() as db:
             live = select(items.c.modality, func.count()).where(items.c.removed.is_(None)).group_by(items.c.modality)
-            here = points.c.removed.is_(None)
+            held = points.join(segments, segments.c.id == points.c.segment_id)
+            here, mine = points.c.removed.is_(None), self._scope.holds(segments.c.space_id)
             version = "sqlite_version()" if self._database.sqlite else "current_setting('server_version')"
             return {
                 "generation": db.scalar(select(library.c.generation)),
                 "items": {str(modality): n for modality, n in db.execute(live.order_by(items.c.modality))},
-                "points": db.scalar(select(func.count()).select_from(points).where(here)),
+                "points": db.scalar(select(func.count()).select_from(held).where(here, mine)),
                 "removed_items": db.scalar(select(func.count()).select_from(items).where(items.c.removed.is_not(None))),
-                "removed_points": db.scalar(select(func.count()).select_from(points).where(~here)),
+                "removed_points": db.scalar(select(func.count()).select_from(held).where(~here, mine)),
                 "quarantined": db.scalar(select(func.count()).select_from(quarantine)),
-                "segments": db.scalar(select(func.count()).select_from(segments)),
-                "bytes": int(db.scalar(select(func.coalesce(func.sum(segments.c.bytes), 0))) or 0),
+                "segments": db.scalar(select(func.count()).select_from(segments).where(mine)),
+                "bytes": int(db.scalar(select(func.coalesce(func.sum(segments.c.bytes), 0)).where(mine)) or 0),
                 "database": f"{self._database.engine.dialect.name} {db.exec_driver_sql(f'SELECT {version}').scalar()}",
             }
 
@@ -291,19 +349,6 @@ def _item(row: Any) -> Item:
     return Item(id_, uri, Modality(modality), content, size, caption, text, group, json.loads(metadata))
 
 
-def _library_row(space: Space) -> dict[str, Any]:
-    counters = {"generation": 0, "last_item": 0, "last_point": 0, "last_file": 0}
-    about = {"space": space.name, "space_fingerprint": space.fingerprint, "dim": space.dim}
-    return {"library_id": uuid4().hex, "format": FORMAT, **about, **counters}
-
-
-def _tower_rows(space: Space) -> list[dict[str, Any]]:
-    return [
-        {
-            "modality": str(modality),
-            "fingerprint": tower.contract.fingerprint,
-            "contract": json.dumps(asdict(tower.contract), sort_keys=True),
-            "dim": tower.dim,
-        }
-        for modality, tower in space.towers.items()
-    ]
+def _library_row() -> dict[str, Any]:
+    counters = {"generation": 0, "last_item": 0, "last_point": 0, "last_file": FIRST}
+    return {"library_id": uuid4().hex, "format": FORMAT, "space_id": FIRST, **counters}

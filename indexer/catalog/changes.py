@@ -8,6 +8,7 @@ from typing import Any
 
 from hearsee.core.media.kinds import Span
 from hearsee.core.modality import Modality
+from hearsee.core.space import Space
 
 
 @dataclass(frozen=True)
@@ -128,3 +129,8 @@ class Change:
     heads: Sequence[NewHeads] = ()
     live: Live | None = None
     forget: Sequence[int] = ()  # heads that are not live, by id
+    golden: Mapping[Modality, str] = field(default_factory=dict)  # of towers that have none yet
+    space: Space | None = None  # to have vectors in from now on, beside the others
+    serve: int | None = None  # the space that is live from now on
+    leave: int | None = None  # a space that is not live: its vectors go, and items that have none elsewhere
+    lost: Sequence[int] = ()  # segments whose points go, while their items stay

@@ -26,6 +26,23 @@ class LibraryInfo:
     format: int
     heads: int | None  # the live ones; none: those that the space itself has
     heads_before: int | None
+    space_id: int
+
+
+@dataclass(frozen=True)
+class SpaceRow:
+    """One of the spaces that the library has vectors in."""
+
+    id: int
+    name: str
+    fingerprint: str  # with the heads that the space itself has
+    dim: int
+    generation: int
+    live: bool
+    missing: int  # live items without a vector in it
+    points: int
+    segments: int
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -69,6 +86,7 @@ class SegmentRow:
     rows: int
     dim: int
     generation: int
+    space_id: int = 1
 
 
 @dataclass(frozen=True)
@@ -86,6 +104,7 @@ class ShardRow:
     head: str
     segments: tuple[int, ...]
     generation: int
+    space_id: int = 1
 
 
 @dataclass(frozen=True)
@@ -98,6 +117,7 @@ class HeadsRow:
     bytes: int
     about: str  # JSON
     generation: int
+    space_id: int = 1
 
 
 @dataclass(frozen=True)
@@ -129,3 +149,4 @@ class View:
     uncovered: tuple[int, ...]  # segments that no shard holds
     fresh: PointRows  # their live points
     heads: HeadsRow | None  # the live ones; none: those that the space itself has
+    space_id: int = 1

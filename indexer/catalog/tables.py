@@ -16,8 +16,8 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "m003"  # the newest migration in migrations/versions
-REVISIONS = ("m001", "m002", "m003")  # every one, oldest first
+REVISION = "m004"  # the newest migration in migrations/versions
+REVISIONS = ("m001", "m002", "m003", "m004")  # every one, oldest first
 FORMAT = 1
 VERSION_TABLE = "hearsee_version"
 
@@ -32,25 +32,36 @@ library = Table(
     "library",
     metadata,
     Column("library_id", Words, primary_key=True),
-    Column("space", Words, nullable=False),
-    Column("space_fingerprint", Words, nullable=False),
-    Column("dim", Integer, nullable=False),
     Column("generation", Id, nullable=False),
     Column("format", Integer, nullable=False),
     Column("last_item", Id, nullable=False),
     Column("last_point", Id, nullable=False),
-    Column("last_file", Id, nullable=False),  # segments, shards and heads
-    Column("heads", Id),  # the live ones; none: those that the space itself has
+    Column("last_file", Id, nullable=False),  # segments, shards, heads and spaces
+    Column("space_id", Id, nullable=False),  # the live space: what is searched and what is added to
+)
+
+# The spaces that the items have vectors in: the live one, and those that were filled beside it.
+spaces = Table(
+    "spaces",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("name", Words, nullable=False),
+    Column("fingerprint", Words, nullable=False),  # with the heads that the space itself has
+    Column("dim", Integer, nullable=False),
+    Column("heads", Id),  # the live ones in it; none: those that the space itself has
     Column("heads_before", Id),  # those that were live before them
+    Column("generation", Id, nullable=False),  # that it came with
 )
 
 towers = Table(
     "towers",
     metadata,
+    Column("space_id", Id, primary_key=True, autoincrement=False),
     Column("modality", Words, primary_key=True),
     Column("fingerprint", Words, nullable=False),
     Column("contract", Words, nullable=False),  # JSON
     Column("dim", Integer, nullable=False),
+    Column("golden", Words),  # JSON: what it makes of canonical inputs, once it has encoded something
 )
 
 segments = Table(
@@ -65,6 +76,7 @@ segments = Table(
     Column("rows", Id, nullable=False),
     Column("dim", Integer, nullable=False),
     Column("generation", Id, nullable=False),
+    Column("space_id", Id, nullable=False, server_default=text("1")),
 )
 
 items = Table(
@@ -142,6 +154,7 @@ shards = Table(
     Column("head", Words, nullable=False),
     Column("segments", Words, nullable=False),  # JSON list of segment ids, in row order
     Column("generation", Id, nullable=False),
+    Column("space_id", Id, nullable=False, server_default=text("1")),
 )
 
 # Every set of heads that the library has had since it first switched, the space's own among them.
@@ -156,6 +169,7 @@ heads = Table(
     Column("bytes", Id, nullable=False),
     Column("about", Words, nullable=False),  # JSON
     Column("generation", Id, nullable=False),
+    Column("space_id", Id, nullable=False, server_default=text("1")),
 )
 
 quarantine = Table(

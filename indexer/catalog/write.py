@@ -16,7 +16,19 @@ from hearsee.indexer.catalog.changes import Change, Compaction, Live, NewFields,
 from hearsee.indexer.catalog.connect import Database
 from hearsee.indexer.catalog.entries import Entry, Row, entries_of
 from hearsee.indexer.catalog.facts import Fact, clean_text, uri_hash
-from hearsee.indexer.catalog.tables import facts, heads, items, library, points, quarantine, segments, shards
+from hearsee.indexer.catalog.scope import Scope, space_row, tower_rows
+from hearsee.indexer.catalog.tables import (
+    facts,
+    heads,
+    items,
+    library,
+    points,
+    quarantine,
+    segments,
+    shards,
+    spaces,
+    towers,
+)
 
 _FACT = ("item_id", "n", *Fact._fields)
 _CHANGE_ITEM = update(items).where(items.c.id == bindparam("item"))
@@ -41,21 +53,26 @@ class Prepared:
 class Commit:
     """The work of one change; made, applied and dropped inside one transaction."""
 
-    def __init__(self, database: Database, db: Connection) -> None:
+    def __init__(self, database: Database, db: Connection, scope: Scope) -> None:
         self._database = database
         self._db = db
+        self._scope = scope
         # FOR UPDATE: on PostgreSQL a second writer waits here; on SQLite the transaction already excludes it
         state = db.execute(select(library).with_for_update()).one()
         self.generation = int(state.generation) + 1
         self._items = count(state.last_item + 1)
         self._points = count(state.last_point + 1)
         self._files = count(state.last_file + 1)
+        self._space = int(state.space_id if scope.space_id is None else scope.space_id)
 
     def apply(self, prepared: Prepared) -> int:
         change = prepared.change
         new_segments = self._add_segments(change)
         self._remove(list(change.remove))
-        self._put(change.items, prepared.items, new_segments)
+        if self._scope.space_id is None:
+            self._put(change.items, prepared.items, new_segments)
+        else:
+            self._place(change.items, prepared.items, new_segments)
         self._rewrite(change.fields, prepared.fields)
         self._forgive(list(change.unquarantine))
         self._quarantine(change.quarantine)
@@ -67,6 +84,9 @@ class Commit:
         if change.live is not None:
             self._switch(change.live, new_heads)
         self._forget(list(change.forget))
+        self._lose(change.lost)
+        self._keep_golden(change)
+        self._turn(change)
         # next(): each counter stands one above the last id given out
         ids = {"last_item": self._items, "last_point": self._points, "last_file": self._files}
         self._db.execute(update(library).values(generation=self.generation, **{k: next(c) - 1 for k, c in ids.items()}))
@@ -77,9 +97,8 @@ class Commit:
             self._db.execute(statement, rows)
 
     def _add_segments(self, change: Change) -> list[int]:
-        rows = [
-            {**vars(segment), "id": next(self._files), "generation": self.generation} for segment in change.segments
-        ]
+        made = {"generation": self.generation, "space_id": self._space}
+        rows = [{**vars(segment), "id": next(self._files), **made} for segment in change.segments]
         self._bulk(insert(segments), rows)
         return [row["id"] for row in rows]
 
@@ -113,6 +132,20 @@ class Commit:
         self._bulk(insert(items), [{**entry.row, **made, "id": id_} for id_, entry in fresh])
         self._state(fresh)
         words.write(self._db, [(id_, entry.row["modality"], entry.words) for id_, entry in fresh])
+        self._bulk(insert(points), self._point_rows(given, ids, new_segments))
+
+    def _place(self, given: Sequence[NewItem], entries: Sequence[Entry], new_segments: Sequence[int]) -> None:
+        """Give items that are there their points in this space, in place of those that they may have in it."""
+        if not given:
+            return
+        known = self._live(entries)
+        gone = next((entry.row["uri"] for entry in entries if entry.uri_hash not in known), None)
+        if gone is not None:
+            raise NotFound(f"no item {gone} to give vectors in another space: index it first")
+        ids = [known[entry.uri_hash] for entry in entries]
+        mine = select(segments.c.id).where(segments.c.space_id == self._space, segments.c.id.not_in(new_segments))
+        old = (points.c.removed.is_(None), points.c.segment_id.in_(mine), self._database.among(points.c.item_id, ids))
+        self._db.execute(update(points).where(*old).values(removed=self.generation))
         self._bulk(insert(points), self._point_rows(given, ids, new_segments))
 
     def _point_rows(self, given: Sequence[NewItem], ids: Sequence[int], new_segments: Sequence[int]) -> list[Row]:
@@ -204,40 +237,99 @@ class Commit:
             raise Damaged(
                 f"compaction would lose point {left[0]}, which is live and has not moved: nothing was changed"
             )
+        self._drop_segments(drop)
+        self._sweep_items()
+
+    def _drop_segments(self, ids: Sequence[int]) -> None:
+        """Segments without points, and the shards that were made of them."""
+        among = self._database.among
         covered = self._db.execute(select(shards.c.id, shards.c.segments)).fetchall()
-        stale = [row.id for row in covered if not set(drop).isdisjoint(json.loads(row.segments))]
+        stale = [row.id for row in covered if not set(ids).isdisjoint(json.loads(row.segments))]
         self._db.execute(delete(shards).where(among(shards.c.id, stale)))
-        self._db.execute(delete(segments).where(among(segments.c.id, drop)))
+        self._db.execute(delete(segments).where(among(segments.c.id, list(ids))))
+
+    def _sweep_items(self) -> None:
+        """Removed items that no point stands for any more, in any space."""
         held = exists().where(points.c.item_id == items.c.id)
         self._db.execute(delete(items).where(items.c.removed.is_not(None), ~held))
 
     def _add_heads(self, change: Change) -> list[int]:
-        rows = [{**vars(one), "id": next(self._files), "generation": self.generation} for one in change.heads]
+        made = {"generation": self.generation, "space_id": self._space}
+        rows = [{**vars(one), "id": next(self._files), **made} for one in change.heads]
         self._bulk(insert(heads), rows)
         return [row["id"] for row in rows]
 
     def _switch(self, live: Live, new_heads: Sequence[int]) -> None:
         now = new_heads[live.fresh] if live.id is None else live.id
         before = new_heads[live.before_fresh] if live.before is None else live.before
-        self._db.execute(update(library).values(heads=now, heads_before=before))
+        mine = spaces.c.id == self._space
+        self._db.execute(update(spaces).where(mine).values(heads=now, heads_before=before))
 
     def _forget(self, ids: Sequence[int]) -> None:
         if not ids:
             return
         among = self._database.among
-        if self._db.execute(select(library.c.heads).where(among(library.c.heads, ids))).first() is not None:
+        if self._db.execute(select(spaces.c.heads).where(among(spaces.c.heads, ids))).first() is not None:
             raise BadInput("the heads that are live cannot be forgotten: switch to others first")
-        self._db.execute(update(library).where(among(library.c.heads_before, ids)).values(heads_before=None))
+        self._db.execute(update(spaces).where(among(spaces.c.heads_before, ids)).values(heads_before=None))
         self._db.execute(delete(heads).where(among(heads.c.id, ids)))
 
     def _replace_shards(self, given: Sequence[NewShard], new_segments: Sequence[int]) -> None:
         modalities = sorted({str(shard.modality) for shard in given})
-        self._db.execute(delete(shards).where(self._database.among(shards.c.modality, modalities)))
+        mine = (shards.c.space_id == self._space, self._database.among(shards.c.modality, modalities))
+        self._db.execute(delete(shards).where(*mine))
         rows = []
         for shard in given:
-            row = {**vars(shard), "id": next(self._files), "generation": self.generation}
+            row = {**vars(shard), "id": next(self._files), "generation": self.generation, "space_id": self._space}
             row["segments"] = json.dumps(
                 [*map(int, shard.segments), *(new_segments[index] for index in row.pop("fresh"))]
             )
             rows.append(row)
         self._bulk(insert(shards), rows)
+
+    def _lose(self, ids: Sequence[int]) -> None:
+        """Drop segments with their points; the items stay, without vectors in that space."""
+        if not ids:
+            return
+        among = self._database.among
+        self._db.execute(delete(points).where(among(points.c.segment_id, list(ids))))
+        self._drop_segments(ids)
+
+    def _keep_golden(self, change: Change) -> None:
+        """What is there stays: it is what later loads are held against."""
+        for modality, golden in change.golden.items():
+            mine = (towers.c.space_id == self._space, towers.c.modality == str(modality), towers.c.golden.is_(None))
+            self._db.execute(update(towers).where(*mine).values(golden=golden))
+
+    def _turn(self, change: Change) -> None:
+        """Spaces that come, that become live, and that go."""
+        if change.space is not None:
+            id_ = next(self._files)
+            self._db.execute(insert(spaces).values(**space_row(change.space, id_, self.generation)))
+            self._db.execute(insert(towers), tower_rows(change.space, id_))
+        if change.serve is not None:
+            self._known(change.serve)
+            self._db.execute(update(library).values(space_id=change.serve))
+        if change.leave is not None:
+            self._known(change.leave)
+            if change.leave == self._db.scalar(select(library.c.space_id)):
+                raise BadInput("the space that is live cannot be dropped: switch to another first")
+            self._leave(change.leave)
+
+    def _known(self, id_: int) -> None:
+        if self._db.execute(select(spaces.c.id).where(spaces.c.id == id_)).first() is None:
+            raise NotFound(f"no space of this library has the number {id_}: see `hearsee space list`")
+
+    def _leave(self, id_: int) -> None:
+        """All of a space; items that had vectors nowhere else cannot be found by anything any more, and go with it."""
+        own = select(segments.c.id).where(segments.c.space_id == id_)
+        left = points.join(segments, segments.c.id == points.c.segment_id)
+        elsewhere = (points.c.item_id == items.c.id, points.c.removed.is_(None), segments.c.space_id != id_)
+        here = (points.c.item_id == items.c.id, points.c.removed.is_(None), segments.c.space_id == id_)
+        alone = exists().select_from(left).where(*here) & ~exists().select_from(left).where(*elsewhere)
+        self._remove(list(self._db.scalars(select(items.c.id).where(items.c.removed.is_(None), alone))))
+        self._db.execute(delete(points).where(points.c.segment_id.in_(own)))
+        for table in (shards, segments, heads, towers):
+            self._db.execute(delete(table).where(table.c.space_id == id_))
+        self._db.execute(delete(spaces).where(spaces.c.id == id_))
+        self._sweep_items()

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from hearsee.core.modality import Modality
+from hearsee.core.space import Space
 from hearsee.core.vectors import Vectors
 from hearsee.indexer.gallery import Near
 from hearsee.indexer.library import Library
@@ -64,9 +65,9 @@ class Scales:
 class Chances:
     """Reads the library's calibration, again whenever it was written, and knows each generation's background."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, space: Space | None = None) -> None:
         self._folder = library.folder
-        self._made_for = library.space.fingerprint, library.info.library_id  # neither ever changes
+        self._made_for = (space or library.space).fingerprint, library.info.library_id  # neither ever changes
         self._held: tuple[Stamp | None, Calibration | None] = (None, None)
         self._backgrounds: tuple[int, dict[Modality, Background | None]] = (-1, {})
         self._lock = threading.Lock()

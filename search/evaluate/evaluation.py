@@ -52,8 +52,8 @@ def evaluate(
     stored = {modality: ItemPoints.of(*live_points(snapshot, modality)) for modality in Modality}
     known: dict[tuple[str, ...], Classes] = {}
     measured: dict[str, Direction] = {}
-    for name in _directions(directions):
-        keys = _keys(relevant_by, name)
+    for name in directions_of(directions):
+        keys = keys_of(relevant_by, name)
         if keys not in known:
             known[keys] = by_keys(library.catalog, keys) if keys else by_group(library.catalog)
         found = _measure(name, stored, known[keys], keys, cuts, limit, seed, progress)
@@ -77,7 +77,7 @@ def _measure(
     asking, answering = split(name)
     ask, answer = stored[asking], stored[answering]
     labels, answers = labels_of(ask.items, classes, asking), labels_of(answer.items, classes, answering)
-    rows = _askers(labels, answers, same=asking is answering)
+    rows = askers(labels, answers, same=asking is answering)
     if not len(rows):
         return None
     if limit is not None and limit < len(rows):
@@ -96,7 +96,7 @@ def _measure(
     return Direction(asking, answering, len(rows), len(answer.items), by, estimates(ranks, cuts, seed))
 
 
-def _askers(labels: NDArray[np.int64], answers: NDArray[np.int64], same: bool) -> NDArray[np.int64]:
+def askers(labels: NDArray[np.int64], answers: NDArray[np.int64], same: bool) -> NDArray[np.int64]:
     """Places of the items that have something relevant to find, besides themselves."""
     values, counts = np.unique(answers[answers != NONE], return_counts=True)
     return np.flatnonzero(np.isin(labels, values[counts > 1] if same else values) & (labels != NONE))
@@ -109,13 +109,13 @@ def split(direction: str) -> tuple[Modality, Modality]:
     return Modality.named(asking.strip()), Modality.named(answering.strip())
 
 
-def _directions(given: Sequence[str] | None) -> list[str]:
+def directions_of(given: Sequence[str] | None) -> list[str]:
     """All pairs of different modalities, unless some are named; text->text and the like only when they are."""
     pairs = permutations(Modality, 2) if given is None else [split(name) for name in given]
     return list(dict.fromkeys(f"{asking}->{answering}" for asking, answering in pairs))
 
 
-def _keys(relevant_by: RelevantBy | None, direction: str) -> tuple[str, ...]:
+def keys_of(relevant_by: RelevantBy | None, direction: str) -> tuple[str, ...]:
     if isinstance(relevant_by, str):
         raise BadInput(f"relevant_by is {relevant_by!r}: give a list of metadata keys")
     if isinstance(relevant_by, Mapping):

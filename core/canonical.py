@@ -1,0 +1,79 @@
+"""A few small files made by code, the same on every machine: what towers are held against."""
+
+from __future__ import annotations
+
+import io
+import struct
+import wave
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hearsee.core.modality import Modality
+
+TEXTS = ("Two small bells far away, and a dog barks once in the rain.", "Ein ROTES Fahrrad, 3 × naß: où?")
+
+
+def canonical_inputs(modality: Modality) -> list[bytes]:
+    """The bytes of a few files made by code, the same on every machine."""
+    if modality is Modality.IMAGE:
+        return [_png(_stripes(199, 301)), _png(_blocks(352, 224))]
+    if modality is Modality.AUDIO:
+        return [_wav(_sweep(44_100, 2.5), 44_100), _wav(_clicks(16_000, 1.25), 16_000)]
+    return [text.encode() for text in TEXTS]
+
+
+def _stripes(height: int, width: int) -> NDArray[np.uint8]:
+    """Fine coloured stripes, whole numbers only: what a resize does to them depends on its filter and its crop."""
+    y, x = np.mgrid[:height, :width]
+    return np.stack([(x * 85 + y * 36) % 256, (x * 11 + (y // 3) * 64) % 256, (x * y) // 7 % 256], axis=2).astype(
+        np.uint8
+    )
+
+
+def _blocks(height: int, width: int) -> NDArray[np.uint8]:
+    """Large areas of colour with a gradient in each."""
+    y, x = np.mgrid[:height, :width]
+    place = (x // 56 + 3 * (y // 44)) % 6
+    return np.stack(
+        [(place * 51 + x // 4) % 256, (place * 97 + y // 2) % 256, (255 - place * 40) % 256], axis=2
+    ).astype(np.uint8)
+
+
+def _sweep(rate: int, seconds: float) -> NDArray[np.int16]:
+    """Two channels: a rising tone, and a chord that fades."""
+    at = np.arange(int(rate * seconds)) / rate
+    rising = np.sin(2 * np.pi * (120 * at + 900 * at * at))
+    chord = sum(np.sin(2 * np.pi * tone * at) for tone in (220, 277, 660)) / 3 * np.exp(-at)
+    samples: NDArray[np.int16] = np.rint(12_000 * np.stack([rising, chord], axis=1)).astype(np.int16)
+    return samples
+
+
+def _clicks(rate: int, seconds: float) -> NDArray[np.int16]:
+    """One channel: clicks over a low hum."""
+    at = np.arange(int(rate * seconds))
+    samples = 9_000 * (at % 1_333 < 40) + 3_000 * np.sin(2 * np.pi * 90 * at / rate)
+    return np.asarray(np.rint(samples)[:, None], np.int16)
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    height, width, _ = pixels.shape
+    lines = b"".join(b"\0" + line.tobytes() for line in pixels)  # each with the filter "none"
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines, 1)) + chunk(b"IEND", b"")
+
+
+def _wav(samples: NDArray[np.int16], rate: int) -> bytes:
+    """(frames, channels) as 16-bit PCM."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(samples.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(samples.astype("<i2").tobytes())
+    return out.getvalue()
