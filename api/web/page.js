@@ -3,6 +3,7 @@ import { waveform } from "/wave.js";
 
 const at = (id) => document.getElementById(id);
 const FIRST = 24, MOST = 192, MAX_FACTS = 8;
+const SAID = [["q", "words"], ["but", "edit"], ["not", "without"]]; // in the address, and where it is typed
 const KINDS = { image: "picture", audio: "sound", text: "text" };
 const state = { files: [], like: [], k: FIRST, asking: null };
 
@@ -47,9 +48,10 @@ async function fetched(url, options) {
 
 function question() {
   const form = new FormData();
-  const words = at("words").value.trim(), without = at("without").value.trim();
-  if (words) form.append("text", words);
-  if (without) form.append("without", without);
+  for (const [name, id] of [["text", "words"], ["edit", "edit"], ["without", "without"]]) {
+    const said = at(id).value.trim();
+    if (said) form.append(name, said);
+  }
   for (const item of state.like) form.append("like", item.id);
   for (const { kind, file } of state.files) form.append(kind, file, file.name || kind);
   if (wanted().length) form.append("wanted", wanted().join(","));
@@ -59,9 +61,10 @@ function question() {
 
 function remember() {
   const url = new URLSearchParams();
-  const words = at("words").value.trim(), without = at("without").value.trim();
-  if (words) url.set("q", words);
-  if (without) url.set("not", without);
+  for (const [name, id] of SAID) {
+    const said = at(id).value.trim();
+    if (said) url.set(name, said);
+  }
   if (wanted().length) url.set("want", wanted().join(","));
   for (const item of state.like) url.append("like", item.id);
   const target = url.size ? `/?${url}` : "/";
@@ -70,8 +73,7 @@ function remember() {
 
 async function recall() {
   const url = new URLSearchParams(location.search);
-  at("words").value = url.get("q") ?? "";
-  at("without").value = url.get("not") ?? "";
+  for (const [name, id] of SAID) at(id).value = url.get(name) ?? "";
   const kinds = (url.get("want") ?? "").split(",");
   for (const box of at("wanted").querySelectorAll("input")) box.checked = kinds.includes(box.value);
   state.k = FIRST;
@@ -140,7 +142,7 @@ async function browse(asking) {
   at("hits").replaceChildren(...items.slice(0, 12).map((item) => card({ item })));
   at("more").hidden = true;
   document.title = "Hearsee";
-  if (items.length) say(at("without").value.trim() ? "Say what to look for, too." : "A little of what is here");
+  if (items.length) say(at("edit").value.trim() || at("without").value.trim() ? "Say what to look for, too." : "A little of what is here");
   else say("Nothing is here yet. Fill the library with: hearsee index FOLDER");
 }
 
@@ -186,7 +188,7 @@ function addFiles(files) {
 function moreLike(item) {
   for (const part of state.files) URL.revokeObjectURL(part.url);
   Object.assign(state, { files: [], like: [item] });
-  at("words").value = "";
+  at("words").value = at("edit").value = ""; // what was to be different was about another thing
   showParts();
   search();
   scrollTo({ top: 0, behavior: "smooth" });

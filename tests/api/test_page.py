@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -144,6 +145,35 @@ def test_more_like_this(page: Page) -> None:
     assert "like=" in page.url
 
 
+def test_an_edit_is_asked_for_kept_in_the_address_and_dropped_with_its_thing(page: Page, server: str) -> None:
+    """What the page shows is what the service answers to the same words with the same edit."""
+    page.locator("#words").fill("bell")
+    page.get_by_label("What is to be different").fill("blue")
+    page.locator("#edit").press("Enter")
+    expect(page.locator("#status")).to_contain_text("hits in")
+    asked = {"text": "bell", "edit": "blue", "k": 24}
+    hits = httpx.post(f"{server}/v1/search", json=asked).json()["hits"]
+    without = httpx.post(f"{server}/v1/search", json={"text": "bell", "k": 24}).json()["hits"]
+    shown = page.locator("#hits > .card").evaluate_all("cards => cards.map(card => Number(card.dataset.id))")
+    assert shown == [hit["item"]["id"] for hit in hits] != [hit["item"]["id"] for hit in without]
+    assert "but=blue" in page.url
+    page.reload()
+    expect(page.locator("#edit")).to_have_value("blue")
+    page.locator("#hits > .card").first.get_by_role("button", name="More like this").click()
+    expect(page.locator("#edit")).to_have_value("")
+    page.locator("#edit").fill("two")
+    page.locator("#edit").press("Enter")
+    expect(page.locator("#status")).to_contain_text("hits in")
+    assert "like=" in page.url
+    assert "but=two" in page.url
+
+
+def test_an_edit_alone_asks_for_what_it_is_about(page: Page) -> None:
+    page.locator("#edit").fill("blue")
+    page.locator("#edit").press("Enter")
+    expect(page.locator("#status")).to_have_text("Say what to look for, too.")
+
+
 def test_a_hostile_caption_stays_text(page: Page) -> None:
     page.locator("#words").fill(HOSTILE)
     page.get_by_text("Words", exact=True).click()
@@ -173,7 +203,7 @@ def test_a_narrow_page_does_not_scroll_sideways(
 ) -> None:
     with browser.new_context(base_url=server, viewport={"width": 360, "height": 740}, color_scheme=scheme) as context:
         page = context.new_page()
-        page.goto("/?q=bell&want=image,audio,text")
+        page.goto("/?q=bell&but=blue&not=rain&want=image,audio,text")
         expect(page.locator("#hits > .card").first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
