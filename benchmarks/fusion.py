@@ -73,6 +73,8 @@ def main() -> None:
         "--groups", type=int, default=1000, help="that ask, of each seed; as many more are answers only"
     )
     options.add_argument("--seeds", type=int, default=5)
+    options.add_argument("--first-seed", type=int, default=5_000_000)
+    options.add_argument("--case", choices=list(CASES), help="one of them only")
     options.add_argument("--train", type=int, default=3000, help="groups to learn from, where nothing learned ships")
     options.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of the towers, and of what was learned")
     options.add_argument("--data", type=Path, default=Path("build/bench"), help="where encoded groups are kept")
@@ -81,7 +83,9 @@ def main() -> None:
     space = toybox_space(given.weights)
     learned = _learned(space, given.weights / FILE, given.train)
     check = made(space, "validation", given.groups, 4_000_000, given.data)
-    held_out = [made(space, "held-out", given.groups, 5_000_000 + seed, given.data) for seed in range(given.seeds)]
+    held_out = [
+        made(space, "held-out", given.groups, given.first_seed + seed, given.data) for seed in range(given.seeds)
+    ]
     validation = drowned_only(crowd(check))
     seeds = [drowned_only(crowd(one, held_out[at - 1])) for at, one in enumerate(held_out)]
     won = read_choices(given.weights, space.fingerprint) or _choices(space, validation, learned)
@@ -92,6 +96,7 @@ def main() -> None:
         row
         for mix, wanted in asked_for()
         for case, (damage, clear) in CASES.items()
+        if given.case in (None, case)
         for row in [measured(mix, wanted, case, damage, asked_with[clear], given.groups, ways(learned, won))]
     ]
     answer = {
@@ -243,6 +248,8 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for parts in (2, 3):
         for case in CASES:
             some = [row for row in rows if (row["parts"], row["case"]) == (parts, case)]
+            if not some:
+                continue
             names = ("best single", "mean", "slerp", "fixed", *LEARNED, "oracle")
             line: dict[str, Any] = {"parts": parts, "case": case, "pairs": len(some)}
             line |= {name: float(np.mean([row[name]["value"] for row in some])) for name in names}
