@@ -133,7 +133,8 @@ def item(request: Request, item_id: int) -> ItemOut:
     return ItemOut.of(_item(request, item_id))
 
 
-@router.api_route("/v1/items/{item_id}/media", methods=["GET", "HEAD"], response_class=Response)
+@router.head("/v1/items/{item_id}/media", response_class=Response, include_in_schema=False)
+@router.get("/v1/items/{item_id}/media", response_class=Response)
 def media(request: Request, item_id: int, spread: Annotated[str | None, Header(alias="Range")] = None) -> Response:
     """The item's own bytes; only what the catalog names is read, and only if it is still the same."""
     found = _item(request, item_id)

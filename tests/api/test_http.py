@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -274,3 +275,13 @@ def test_what_cannot_be_understood_is_told_in_our_words(client: httpx.Client, bo
 def test_what_is_not_there_is_told_so(client: httpx.Client) -> None:
     assert problem(client.get("/v1/items/../../etc/passwd"), 404) == "there is nothing at this address"
     assert problem(client.put("/v1/search"), 405) == "PUT is not done here"
+
+
+def test_the_description_names_each_address_once(client: httpx.Client, world: World) -> None:
+    with warnings.catch_warnings(record=True) as complaints:  # of any thread: the server's too
+        warnings.simplefilter("always")
+        paths = create_app(Settings(library=world.library)).openapi()["paths"]
+    assert [str(complaint.message) for complaint in complaints] == []
+    assert list(paths["/v1/items/{item_id}/media"]) == ["get"]
+    address = client.get("/v1/items", params={"limit": 1}).json()["items"][0]["media"]
+    assert client.head(address).headers["content-length"] == str(len(client.get(address).content))
