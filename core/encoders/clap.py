@@ -13,7 +13,7 @@ import numpy as np
 
 from hearsee.core.contract import Contract
 from hearsee.core.encoders import prepare_sound, prepare_text
-from hearsee.core.encoders.device import LOADING, Run, in_batches
+from hearsee.core.encoders.device import LOADING, Run, copied, in_batches
 from hearsee.core.encoders.transformers_files import load_model, load_tokenizer, read_config, read_json
 from hearsee.core.encoders.weights import State, fingerprint, state_of, weights_file
 from hearsee.core.errors import BadInput, Damaged, Refused
@@ -108,12 +108,16 @@ class ClapTower:
             return in_batches(
                 pieces,
                 lambda places: model.hear([pieces[place].data for place in places], self.fused, device, dtype),
-                self.run.batch,
+                self.run.size,
             )
         tokens = model.tokenize([prepare_text.words_of(piece) for piece in pieces])
         lengths = [len(one) for one in tokens]
         return in_batches(
-            pieces, lambda places: model.read([tokens[place] for place in places], device), 2 * self.run.batch, lengths
+            pieces,
+            lambda places: model.read([tokens[place] for place in places], device),
+            2 * self.run.size,
+            lengths,
+            self.run.fewest,
         )
 
 
@@ -137,7 +141,7 @@ class Model:
         """Mel bands, each (columns, mels) -> (windows, dim)."""
         import torch
 
-        together = torch.from_numpy(np.stack(mels)).to(device, dtype)[:, None]
+        together = copied(torch.from_numpy(np.stack(mels)), device).to(dtype)[:, None]
         # The extractor calls one sound of a batch longer, by chance, where none is; here none ever is.
         longer = torch.zeros(len(mels), 1, dtype=torch.bool, device=device)
         found: torch.Tensor = self._hear(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 Precision = Literal["auto", "float32", "bfloat16"]  # auto: bfloat16 on a GPU, float32 elsewhere
 LOADING = threading.Lock()  # two threads that need one model load it once
-Loaded = TypeVar("Loaded")
+Rows = TypeVar("Rows")  # of a batch: numbers, or a tensor that may still be computed
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,23 @@ class Run:
     device: str = "auto"  # auto: the first GPU where there is one
     precision: Precision = "auto"
     compiled: bool = False  # torch.compile: minutes at the start, a steady gain afterwards
-    batch: int = 32  # pieces that go through a network at once
+    batch: int | None = None  # pieces that go through a network at once; none: 32, on a GPU 128
 
     def __post_init__(self) -> None:
         if self.precision not in get_args(Precision):
             raise BadInput(f"precision {self.precision!r}: use one of {', '.join(get_args(Precision))}")
-        if self.batch < 1:
+        if self.batch is not None and self.batch < 1:
             raise BadInput(f"a batch of {self.batch} pieces: it must be one or more")
+
+    @property
+    def size(self) -> int:
+        """Pieces of a batch."""
+        return self.batch or (128 if self.torch_device().type == "cuda" else 32)
+
+    @property
+    def fewest(self) -> int:
+        """Pieces that a batch should have before it ends for longer ones; a GPU would rather read some padding."""
+        return 8 if self.torch_device().type == "cpu" else self.size
 
     def torch_device(self) -> torch.device:
         import torch
@@ -66,24 +78,55 @@ def in_batches(
     encode: Callable[[Sequence[int]], torch.Tensor],
     size: int,
     keys: Sequence[int] | None = None,
+    fewest: int = 1,
 ) -> Vectors:
-    """Encode by places, `size` at a time, the shortest first where `keys` are lengths; unit rows in the given order."""
+    """Encode by places, in `batches`; unit rows in the given order."""
     import torch
 
     with torch.inference_mode():
-        return in_order(len(pieces), lambda places: encode(places).float().cpu().numpy(), size, keys)
+        return in_order(len(pieces), encode, size, keys, fewest, lambda rows: rows.float().cpu().numpy())
 
 
 def in_order(
-    count: int, encode: Callable[[Sequence[int]], Vectors], size: int, keys: Sequence[int] | None = None
+    count: int,
+    encode: Callable[[Sequence[int]], Rows],
+    size: int,
+    keys: Sequence[int] | None = None,
+    fewest: int = 1,
+    land: Callable[[Rows], Vectors] = np.asarray,
 ) -> Vectors:
+    """Where `encode` only sets a GPU to work, the next batch is made ready and copied there meanwhile."""
+    found: list[Vectors | None] = [None] * count
+    flying: deque[tuple[Sequence[int], Rows]] = deque()
+
+    def take(most: int) -> None:
+        while len(flying) > most:
+            places, rows = flying.popleft()
+            for place, row in zip(places, land(rows), strict=True):
+                found[place] = row
+
+    for places in batches(count, size, keys, fewest):
+        flying.append((places, encode(places)))
+        take(1)
+    take(0)
+    return unit(np.asarray(found, np.float32))
+
+
+def batches(count: int, size: int, keys: Sequence[int] | None = None, fewest: int = 1) -> Iterator[list[int]]:
+    """Places, at most `size` at a time; where `keys` are lengths the shortest come first.
+
+    Then a batch of `fewest` or more also ends where the next piece would make the others a ninth longer, or by more.
+    """
     order = list(range(count)) if keys is None else sorted(range(count), key=lambda place: keys[place])
-    rows: list[Vectors | None] = [None] * count
-    for start in range(0, count, size):
-        places = order[start : start + size]
-        for place, row in zip(places, encode(places), strict=True):
-            rows[place] = row
-    return unit(np.asarray(rows, np.float32))
+    batch: list[int] = []
+    for place in order:
+        longer = keys is not None and len(batch) >= fewest and 9 * keys[batch[0]] < 8 * keys[place]
+        if batch and (longer or len(batch) >= size):
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
 
 
 def pixels(pieces: Sequence[Piece], mean: Sequence[float], std: Sequence[float], run: Run) -> torch.Tensor:
@@ -92,10 +135,30 @@ def pixels(pieces: Sequence[Piece], mean: Sequence[float], std: Sequence[float],
 
     together = torch.from_numpy(np.stack([piece.data for piece in pieces]))
     device = run.torch_device()
-    if device.type == "cuda":
-        together = together.pin_memory()
     # Turned while they are whole numbers: arithmetic on numbers that lie across memory takes ten times as long.
-    whole = together.to(device, non_blocking=True).permute(0, 3, 1, 2).contiguous()
+    whole = copied(together, device).permute(0, 3, 1, 2).contiguous()
     middle = torch.tensor(mean, device=device).view(1, 3, 1, 1) * 255.0
     spread = torch.tensor(std, device=device).view(1, 3, 1, 1) * 255.0
     return whole.float().sub_(middle).div_(spread).to(run.torch_dtype())
+
+
+def copied(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """The tensor on the device; to a GPU it travels beside what the GPU computes, from memory that stays in place."""
+    import torch
+
+    if device.type != "cuda":
+        return tensor.to(device)
+    beside = _beside(device)
+    with torch.cuda.stream(beside):
+        there = tensor.pin_memory().to(device, non_blocking=True)
+    now = torch.cuda.current_stream(device)
+    now.wait_stream(beside)
+    there.record_stream(now)  # else its memory could be given away while it is being read
+    return there
+
+
+@lru_cache(maxsize=8)
+def _beside(device: torch.device) -> torch.cuda.Stream:
+    import torch
+
+    return torch.cuda.Stream(device)

@@ -173,7 +173,7 @@ class OpenClipTower:
             return in_batches(
                 pieces,
                 lambda places: model.see(pixels([pieces[p] for p in places], mean, std, self.run)),
-                self.run.batch,
+                self.run.size,
             )
         tokens = model.tokens([prepare_text.words_of(piece) for piece in pieces])
         lengths = model.lengths(tokens).tolist()
@@ -184,7 +184,7 @@ class OpenClipTower:
             found: torch.Tensor = model.read(tokens[list(places), :longest].to(device))
             return found
 
-        return in_batches(pieces, read, 2 * self.run.batch, lengths)
+        return in_batches(pieces, read, 2 * self.run.size, lengths, self.run.fewest)
 
 
 def open_clip_tower(

@@ -81,7 +81,7 @@ class AudioTower:
             hidden: torch.Tensor = heard.last_hidden_state
             return hidden[:, 0] if self.backbone.pool == "cls" else hidden.mean(dim=1)
 
-        return in_batches(pieces, pooled, run.batch)
+        return in_batches(pieces, pooled, run.size)
 
 
 def audio_tower(

@@ -66,7 +66,7 @@ class TextTower:
             mask = padded["attention_mask"]
             return pool(read(input_ids=padded["input_ids"], attention_mask=mask), mask, self.backbone.pool)
 
-        return in_batches(pieces, pooled, run.batch, [len(one) for one in tokens])
+        return in_batches(pieces, pooled, run.size, [len(one) for one in tokens], run.fewest)
 
 
 def pool(read: Any, mask: torch.Tensor, rule: Pool) -> torch.Tensor:

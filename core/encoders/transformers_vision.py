@@ -70,7 +70,7 @@ class VisionTower:
             seen = see(pixel_values=pixels([pieces[place] for place in places], mean, std, run))
             return pool(seen, self.backbone.pool)
 
-        return in_batches(pieces, pooled, run.batch)
+        return in_batches(pieces, pooled, run.size)
 
 
 def pool(seen: Any, rule: Pool) -> torch.Tensor:
