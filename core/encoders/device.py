@@ -161,4 +161,4 @@ def copied(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
 def _beside(device: torch.device) -> torch.cuda.Stream:
     import torch
 
-    return torch.cuda.Stream(device)
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
