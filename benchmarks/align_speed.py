@@ -5,8 +5,9 @@
 One epoch of two linear heads over cached pairs of 512 float16 numbers, as `hearsee align heads` trains them: batches
 drawn by its sampler, the symmetric loss, weight decay, the running mean of the weights. The products: rows through
 either head, the scores of the batch, their slopes back to both sides, and back to either head's weights. Both use the
-same numbers (bfloat16 unless told otherwise) and take turns in one process, two batches learned from and the products of
-one (counted twice), so that what else runs on the machine slows both. All 122 batches of the epoch are learned from unless --timed says fewer.
+same numbers (bfloat16 unless told otherwise) and take turns in one process, two batches learned from and the products
+of one (counted twice), so that what else runs on the machine slows both. All 122 batches of the
+epoch are learned from, unless --timed says fewer.
 """
 
 from __future__ import annotations
