@@ -13,6 +13,15 @@ from hearsee.indexer.catalog import NewFields, NewQuarantine
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Vectors of an item under another modality than its own: the sounds of a film."""
+
+    modality: Modality
+    vectors: Vectors  # (points, backbone dim)
+    spans: Sequence[Span | None]  # (points,)
+
+
+@dataclass(frozen=True)
 class Add:
     """An item with its backbone vectors; a live item of the same URI is replaced and keeps its id."""
 
@@ -27,6 +36,7 @@ class Add:
     text: str | None = None
     group: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    beside: Beside | None = None
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,10 @@ from hearsee.indexer.compaction import ROUND_POINTS, CompactReport, compact
 from hearsee.indexer.files import make_folder
 from hearsee.indexer.library import check_space
 from hearsee.indexer.lock import WriterLock, unlinking
-from hearsee.indexer.proving import catch_up, tidy
 from hearsee.indexer.segments import Stored, read_segment, stored, write_segment
 from hearsee.indexer.sharding import LOOSE_ROWS, Aside, loose, make_shards, paths, replaced, tombstoned
 from hearsee.indexer.switching import Switched, forget, switch
+from hearsee.indexer.upkeep import catch_up, tidy
 
 CACHED_SEGMENTS = 8
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from hearsee.core.item import Item
 from hearsee.core.media.kinds import Span
+from hearsee.core.modality import Modality
 from hearsee.search.calibration.chance import Standing
 from hearsee.search.explain import Explanation
 from hearsee.search.plan import Plan
@@ -28,6 +29,11 @@ class Hit:
     words: tuple[str, ...] = ()  # what the query says and the item's name, caption or text holds
     stands_for: tuple[Item, ...] = ()  # near-duplicates that were folded into it, best first
     match: float | None = None  # how well it fits the words on a second look, on the reranker's own scale
+    found_as: Modality | None = None  # what its best point is, where that is not its item's: the sound of a film
+
+    @property
+    def modality(self) -> Modality:
+        return self.item.modality if self.found_as is None else self.found_as
 
     @property
     def metadata(self) -> Mapping[str, Any]:

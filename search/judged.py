@@ -33,16 +33,16 @@ def with_chances(
     if scales is None:
         return list(hits), None
     chances = {modality: iter(scale.chances(_scores(hits, modality))) for modality, scale in scales.items()}
-    judged = [replace(hit, chance=next(chances[hit.item.modality])) for hit in hits]
+    judged = [replace(hit, chance=next(chances[hit.modality])) for hit in hits]
     judged = [replace(hit, chance=None) if hit.item.id in by_words else hit for hit in judged]
     if least is not None:
         kept = [hit for hit in judged if hit.chance is None or hit.chance >= least]
         return [replace(hit, rank=rank) for rank, hit in enumerate(kept, 1)], bool(kept)
-    return judged, any(hit.words or scales[hit.item.modality].close(hit.score) for hit in judged)
+    return judged, any(hit.words or scales[hit.modality].close(hit.score) for hit in judged)
 
 
 def _scores(hits: Sequence[Hit], modality: Modality) -> list[float]:
-    return [hit.score for hit in hits if hit.item.modality is modality]
+    return [hit.score for hit in hits if hit.modality is modality]
 
 
 def with_reasons(
@@ -63,8 +63,8 @@ def with_reasons(
     made = {modality: contributions(asked.parts, modality, fusion) for modality in targets}
     explained = []
     for hit in hits:
-        points = vectors_of(snapshot, hit.item.modality, hit.item.id)
-        mix = made.get(hit.item.modality)
+        points = vectors_of(snapshot, hit.modality, hit.item.id)
+        mix = made.get(hit.modality)
         mine = {out: known[hit.item.id] for out, known in ranks.items() if hit.item.id in known}
         found = mix and len(points) and explain(asked.parts, asked.names, mix, hit.score, points, mine, looked)
         explained.append(replace(hit, explanation=found or None))

@@ -94,8 +94,8 @@ def part_by_part(
         scored = gallery.nearest(target, len(ids), ids)[0] if len(ids) else []
         found[modality] = [(-earned[place[1]], place[1], place) for place in scored]
     if scales is not None and len(found) > 1:
-        return in_turn({modality: _in_order(one)[:k] for modality, one in found.items()}, scales)[:k]
-    return _in_order([one for places in found.values() for one in places])[:k]
+        return _each_once(in_turn({modality: _in_order(one)[:k] for modality, one in found.items()}, scales))[:k]
+    return _each_once(_in_order([one for places in found.values() for one in places]))[:k]
 
 
 def _in_order(found: Sequence[tuple[float, int, Place]]) -> list[Place]:
@@ -107,5 +107,14 @@ def _one_list(found: Mapping[Modality, list[Place]], scales: Mapping[Modality, S
     if len(found) == 1:
         return next(iter(found.values()))
     if scales is not None:
-        return by_chance(found, scales)
-    return sorted((place for near in found.values() for place in near), key=lambda place: (-place[0], place[1]))
+        return _each_once(by_chance(found, scales))
+    ranked = sorted((place for near in found.values() for place in near), key=lambda place: (-place[0], place[1]))
+    return _each_once(ranked)
+
+
+def _each_once(places: Sequence[Place]) -> list[Place]:
+    """A film is found by its pictures and by its sound, and shown where it came first."""
+    first: dict[int, Place] = {}
+    for place in places:
+        first.setdefault(place[1], place)
+    return list(first.values())

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hearsee.core.errors import BadInput, BadMedia, NotFound
 from hearsee.core.fuser import Arrays
 from hearsee.core.item import Item
+from hearsee.core.media.kinds import Span
 from hearsee.core.modality import Modality
 from hearsee.core.settings import Settings
 from hearsee.core.space import Space
@@ -372,9 +373,14 @@ class Searcher:
         shown = self.library.catalog.shown([point_id for row in places for _, _, point_id in row])
         live = [[place for place in row if place[2] in shown] for row in places]
         hits = [
-            [Hit(rank, score, *shown[point_id]) for rank, (score, _, point_id) in enumerate(row[:k], 1)] for row in live
+            [_hit(rank, score, *shown[point_id]) for rank, (score, _, point_id) in enumerate(row[:k], 1)]
+            for row in live
         ]
         return hits, all(len(kept) == len(row) for kept, row in zip(live, places, strict=True))
+
+
+def _hit(rank: int, score: float, item: Item, span: Span | None, modality: Modality) -> Hit:
+    return Hit(rank, score, item, span, found_as=None if modality is item.modality else modality)
 
 
 def _uri_of_path(name: str) -> str:

@@ -23,6 +23,9 @@ _TYPES = {
     "OGG": "audio/ogg",
     "MP3": "audio/mpeg",
     "AIFF": "audio/aiff",
+    "MP4": "video/mp4",
+    "WEBM": "video/webm",
+    "MKV": "video/x-matroska",
 }
 # Even opened as a page of its own, an item may do nothing.
 _INERT = "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'"
@@ -55,7 +58,8 @@ def content_type(item: Item, raw: bytes) -> str:
     if item.modality == "text":
         return "text/plain; charset=utf-8"
     kind = _TYPES.get(format_of(raw) or "", "")
-    return kind if kind.startswith(f"{item.modality}/") else "application/octet-stream"
+    fitting = (f"{item.modality}/", "video/") if item.modality == "image" else f"{item.modality}/"
+    return kind if kind.startswith(fitting) else "application/octet-stream"
 
 
 def byte_range(header: str | None, length: int) -> range | None:

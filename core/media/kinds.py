@@ -9,6 +9,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from hearsee.core.modality import Modality
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -51,6 +53,7 @@ class Piece:
 
     data: NDArray[Any]  # numbers only; a text travels as its UTF-8 bytes (uint8)
     span: Span | None = None
+    modality: Modality | None = None  # of its tower, where that is not the item's: the sounds of a film
 
 
 # A preparation is a torch-free module-level function, named "package.module:function", so that a worker process

@@ -10,6 +10,7 @@ class Limits:
     max_file_bytes: int = 256 * 2**20
     max_pixels: int = 50_000_000
     max_seconds: float = 600.0
+    film_seconds: float = 2.0  # one frame of a film is looked at in each
     max_text_bytes: int = 2**20
     decode_seconds: float = 60.0  # wall clock for one item in a worker
     worker_bytes: int = 2 * 2**30  # address space of a decoding worker

@@ -6,7 +6,14 @@ from hearsee.core.modality import Modality
 
 PICTURES = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
 SOUNDS = ("WAV", "FLAC", "OGG", "MP3", "AIFF")
+FILMS = ("MP4", "WEBM", "MKV")  # pictures that move, often with a sound track: the extra `video` reads them
 HEAD_BYTES = 512
+
+_STILLS = {
+    **dict.fromkeys((b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1"), "a HEIC picture"),
+    **dict.fromkeys((b"avif", b"avis"), "an AVIF picture"),
+    **dict.fromkeys((b"M4A ", b"M4B ", b"M4P "), "an M4A sound"),
+}
 
 _BMP_HEADERS = tuple(bytes((size, 0, 0, 0)) for size in (12, 40, 108, 124))  # the header sizes there are
 _STARTS = (
@@ -25,7 +32,6 @@ _STARTS = (
     (b"7z\xbc\xaf'\x1c", "a 7z archive"),
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
-    (b"\x1aE\xdf\xa3", "a Matroska or WebM film"),
     (b"SQLite format 3\0", "an SQLite database"),
 )
 
@@ -33,14 +39,18 @@ _STARTS = (
 def format_of(raw: bytes) -> str | None:
     """The allowed format that these bytes start like, or none."""
     name = _named(raw)
-    return name if name in PICTURES or name in SOUNDS else None
+    return name if name in PICTURES or name in SOUNDS or name in FILMS else None
+
+
+def is_film(raw: bytes) -> bool:
+    return _named(raw) in FILMS
 
 
 def modality_of(raw: bytes) -> Modality | None:
     name = format_of(raw)
     if name is None:
         return None
-    return Modality.IMAGE if name in PICTURES else Modality.AUDIO
+    return Modality.AUDIO if name in SOUNDS else Modality.IMAGE
 
 
 def looks_like(raw: bytes) -> str:
@@ -75,7 +85,9 @@ def _named(raw: bytes) -> str | None:
     if raw[:4] == b"FORM" and raw[8:12] in (b"AIFF", b"AIFC"):
         return "AIFF"
     if raw[4:8] == b"ftyp":
-        return "an MP4, HEIC or AVIF file"
+        return _STILLS.get(raw[8:12], "MP4")
+    if raw[:4] == b"\x1aE\xdf\xa3":
+        return "WEBM" if b"webm" in raw[:64] else "MKV"
     if (
         raw[:2] == b"BM"
         and len(raw) > 18

@@ -13,6 +13,7 @@ from hearsee.core.errors import BadInput, BadMedia, HearseeError
 from hearsee.core.media.decode import decode
 from hearsee.core.media.kinds import Media, Piece, Preparation, Shrink, Sound
 from hearsee.core.media.limits import Limits
+from hearsee.core.media.magic import is_film
 from hearsee.core.modality import Modality
 
 if TYPE_CHECKING:
@@ -46,16 +47,20 @@ def takes_blocks(name: str) -> bool:
     return bool(getattr(importlib.import_module(name.partition(":")[0]), "BLOCKS", False))
 
 
-def prepare(preparation: str, modality: Modality, raw: bytes, limits: Limits) -> list[Piece]:
-    """Decode bytes within the limits and cut them into pieces; BadMedia says what is wrong with them."""
+def prepare(preparation: str, modality: Modality, raw: bytes, limits: Limits, track: str | None = None) -> list[Piece]:
+    """Decode bytes within the limits and cut them into pieces; BadMedia says what is wrong with them.
+
+    `track` names the preparation of a film's sound, whose pieces follow those of its pictures.
+    """
     if len(raw) > limits.max_file_bytes:
         raise BadMedia(f"{len(raw):,} bytes, the limit is {limits.max_file_bytes:,}")
     if not raw:
         raise BadMedia("an empty text" if modality is Modality.TEXT else "an empty file")
     function = find_preparation(preparation)
-    media = decode(modality, raw, limits, find_shrink(preparation), takes_blocks(preparation))
+    film = modality is Modality.IMAGE and is_film(raw)
+    media = None if film else decode(modality, raw, limits, find_shrink(preparation), takes_blocks(preparation))
     try:
-        pieces = function(media)
+        pieces = function(media) if media is not None else _of_film(function, track, raw, limits)
         if takes_blocks(preparation):
             _finish(media)
     except (HearseeError, MemoryError):
@@ -67,7 +72,18 @@ def prepare(preparation: str, modality: Modality, raw: bytes, limits: Limits) ->
     return pieces
 
 
-def _finish(media: Media) -> None:
+def _of_film(see: Preparation, track: str | None, raw: bytes, limits: Limits) -> list[Piece]:
+    from hearsee.core.media.films import Film
+
+    film = Film(raw, limits)
+    pieces = [Piece(piece.data, span) for picture, span in film.frames() for piece in see(picture)]
+    heard = film.sound() if track is not None else None
+    if track is not None and heard is not None:
+        pieces += [Piece(piece.data, piece.span, Modality.AUDIO) for piece in find_preparation(track)(heard)]
+    return pieces
+
+
+def _finish(media: Media | None) -> None:
     if isinstance(media, Sound) and (finish := getattr(media.samples, "finish", None)) is not None:
         finish()
 

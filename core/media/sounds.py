@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 from typing import Any, cast
 
@@ -50,7 +51,8 @@ def decode_sound(raw: bytes, limits: Limits, blocks: bool = False) -> Sound:
     except (BadMedia, MemoryError):
         raise
     except Exception as error:  # hostile bytes can make a decoder raise nearly anything
-        said = " ".join(str(getattr(error, "error_string", error)).split())[:200].removeprefix("Error : ")
+        said = " ".join(str(getattr(error, "error_string", error)).split())[:200]
+        said = re.sub(r"^Error ?(: |in [^.]*\. )", "", said)
         said = next((ours for theirs, ours in _SAID.items() if theirs in said), said) or "its decoder gave up"
         raise BadMedia(f"cut short or damaged: the {name} sound cannot be decoded to its end ({said})") from None
 

@@ -59,8 +59,9 @@ _ITEM = (
 _GENERATION = "SELECT generation FROM library"
 _ITEMS = f"SELECT {', '.join(column.name for column in _ITEM)} FROM items WHERE id"  # noqa: S608 constants only
 _LIVE_POINTS = (
-    f"SELECT points.id, span_start, span_end, span_unit, {', '.join(f'items.{column.name}' for column in _ITEM)} "  # noqa: S608
-    "FROM points JOIN items ON items.id = points.item_id WHERE points.removed IS NULL AND points.id"
+    f"SELECT points.id, span_start, span_end, span_unit, segments.modality, "  # noqa: S608
+    f"{', '.join(f'items.{column.name}' for column in _ITEM)} FROM points JOIN items ON items.id = points.item_id "
+    "JOIN segments ON segments.id = points.segment_id WHERE points.removed IS NULL AND points.id"
 )
 _SPANS = "SELECT id, span_start, span_end, span_unit FROM points WHERE span_unit IS NOT NULL AND id"
 _KNOWN = (
@@ -236,10 +237,10 @@ class Catalog:
         """Items by id, those removed since too: a snapshot that still holds them must be able to answer."""
         return {row[0]: _item(row) for row in self._by_id(_ITEMS, ids)}
 
-    def shown(self, point_ids: Sequence[int]) -> dict[int, tuple[Item, Span | None]]:
-        """What each live point stands for, in one question; points removed or replaced since are left out."""
+    def shown(self, point_ids: Sequence[int]) -> dict[int, tuple[Item, Span | None, Modality]]:
+        """What each live point stands for, in one question, and as what it was encoded; others are left out."""
         rows = self._by_id(_LIVE_POINTS, point_ids)
-        return {row[0]: (_item(row[4:]), Span(*row[1:4]) if row[3] else None) for row in rows}
+        return {row[0]: (_item(row[5:]), Span(*row[1:4]) if row[3] else None, Modality(row[4])) for row in rows}
 
     def spans(self, point_ids: Sequence[int]) -> dict[int, Span]:
         """Spans by point; points that stand for their whole item are left out."""

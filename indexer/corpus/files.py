@@ -13,6 +13,7 @@ from hearsee.core.modality import Modality
 
 ENDINGS = {
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".jpe", ".webp", ".gif", ".bmp", ".tif", ".tiff"), Modality.IMAGE),
+    **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm"), Modality.IMAGE),  # found as pictures and as sounds
     **dict.fromkeys((".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"), Modality.AUDIO),
     **dict.fromkeys((".txt", ".md"), Modality.TEXT),
 }

@@ -151,6 +151,7 @@ def _add(work: Work) -> Add:
         read.text,
         entry.group,
         entry.metadata,
+        work.beside,
     )
 
 

@@ -44,8 +44,15 @@ class Decoders:
     """
 
     def __init__(
-        self, workers: int, limits: Limits, *, max_bytes: int = 64 * 2**20, gauge: Gauge | None = None
+        self,
+        workers: int,
+        limits: Limits,
+        *,
+        max_bytes: int = 64 * 2**20,
+        gauge: Gauge | None = None,
+        track: str | None = None,  # what prepares the sounds of films
     ) -> None:
+        self._track = track
         self._limits, self._gauge = limits, gauge or Gauge()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._room = _Room(max_bytes)
@@ -91,7 +98,7 @@ class Decoders:
                 if process is None:
                     # Started by this thread on purpose: the process dies with the thread that started it.
                     process = self._begin()
-                    process.send((job.modality, job.preparation, job.raw) for job in held)
+                    process.send(((job.modality, job.preparation, job.raw) for job in held), self._track)
                 self._room.wait(held[0].number)
                 if self._closing or not self._settle(held, process):
                     self._end(process)
@@ -131,7 +138,7 @@ class Decoders:
             held.append(job)
             size += len(job.raw)
         if process is not None and len(held) > had:
-            process.send((job.modality, job.preparation, job.raw) for job in islice(held, had, None))
+            process.send(((job.modality, job.preparation, job.raw) for job in islice(held, had, None)), self._track)
         return not self._closing
 
     def _start(self, process: Process) -> None:

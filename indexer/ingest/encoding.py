@@ -15,6 +15,7 @@ from hearsee.core.media.kinds import Piece
 from hearsee.core.modality import Modality
 from hearsee.core.space import Space
 from hearsee.core.vectors import Vectors
+from hearsee.indexer.batch import Beside
 from hearsee.indexer.ingest.channel import Channel
 from hearsee.indexer.ingest.gauge import Gauge
 from hearsee.indexer.ingest.work import Work
@@ -107,7 +108,8 @@ class Encoding:
 
     def _encode(self, gathered: Sequence[tuple[Work, list[Piece]]]) -> None:
         for modality in Modality:
-            mine = [(work, pieces) for work, pieces in gathered if work.entry.modality is modality and pieces]
+            mine = [(work, [piece for piece in pieces if _of(piece, work) is modality]) for work, pieces in gathered]
+            mine = [(work, some) for work, some in mine if some]
             if mine:
                 self._encode_modality(modality, mine)
         for work, pieces in gathered:
@@ -125,12 +127,19 @@ class Encoding:
         for work, some in mine:
             try:
                 own = tower.encode(some) if rows is None else rows[at : at + len(some)]
-                work.vectors = _checked(own, len(some))
-                work.spans = [piece.span for piece in some]
+                vectors, spans = _checked(own, len(some)), [piece.span for piece in some]
+                if modality is work.entry.modality:
+                    work.vectors, work.spans = vectors, spans
+                else:
+                    work.beside = Beside(modality, vectors, spans)
                 self.points += len(some)
             except (BadInput, BadMedia, ValueError, ArithmeticError) as error:
                 work.error = f"its tower cannot encode it: {error}"
             at += len(some)
+
+
+def _of(piece: Piece, work: Work) -> Modality:
+    return work.entry.modality if piece.modality is None else piece.modality
 
 
 def _checked(rows: Vectors, points: int) -> Vectors:

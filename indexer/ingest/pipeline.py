@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from hearsee.core.modality import Modality
 from hearsee.core.settings import Settings
 from hearsee.core.space import Space
 from hearsee.indexer.batch import Commit
@@ -52,7 +53,8 @@ def ingest(
     opened = list({source.uri: source for source in opened}.values())
     committer = Committer(writer, commit_items, commit_seconds, on_commit)
     began, gauge = time.monotonic(), Gauge()
-    decoders = Decoders(settings.workers, settings.limits, gauge=gauge)
+    track = space.towers[Modality.AUDIO].preparation if Modality.AUDIO in space.towers else None
+    decoders = Decoders(settings.workers, settings.limits, gauge=gauge, track=track)
     encoding = Encoding(space, decoders.release, gauge)
     reader = Reader(opened, settings.limits)
     counting = Counting(opened if progress is not None else ())

@@ -13,7 +13,8 @@ from hearsee.core.media.kinds import Piece
 from hearsee.core.media.limits import Limits
 from hearsee.core.media.prepare import prepare
 from hearsee.core.modality import Modality
-from hearsee.indexer.catalog import Known, fields_hash
+from hearsee.indexer.batch import Beside
+from hearsee.indexer.catalog import Known, Placed, fields_hash
 from hearsee.indexer.corpus import Entry, Rejected
 from hearsee.indexer.corpus.tables import hash_of
 from hearsee.indexer.ingest.decoders import Decoders
@@ -62,12 +63,21 @@ class Planner:
             if (twin := self._flying.get(work.content_key)) is not None:
                 work.twin = twin
             elif places := placed.get(work.content_key):
-                work.vectors, work.spans = self._writer.vectors(places), [place.span for place in places]
-                work.done = True
+                self._again(work, places)
             else:
                 self._flying[work.content_key] = work
                 work.pieces, work.done = self._prepare(work.entry.modality, raw), False
         return works
+
+    def _again(self, work: Work, places: Sequence[Placed]) -> None:
+        """Take over what is stored of the same bytes; a film has points of two modalities."""
+        for modality, mine in self._writer.by_modality(places).items():
+            vectors, spans = self._writer.vectors(mine), [place.span for place in mine]
+            if modality is work.entry.modality:
+                work.vectors, work.spans = vectors, spans
+            else:
+                work.beside = Beside(modality, vectors, spans)
+        work.done = True
 
     def landed(self, work: Work) -> None:
         """The work is committed: from now on the catalog answers for its bytes."""

@@ -73,10 +73,14 @@ class Process:
             (length,) = LENGTH.unpack(self._read(LENGTH.size, deadline))
             self._ready = bool(json.loads(self._read(length, deadline)).get("ready"))
 
-    def send(self, jobs: Iterable[tuple[Modality, str, bytes]]) -> None:
-        """Hand over jobs (modality, preparation, bytes); they travel while answers are awaited."""
+    def send(self, jobs: Iterable[tuple[Modality, str, bytes]], track: str | None = None) -> None:
+        """Hand over jobs (modality, preparation, bytes); they travel while answers are awaited.
+
+        `track` prepares the sounds of those that are films.
+        """
         for modality, preparation, raw in jobs:
-            self._queue({"modality": modality.value, "preparation": preparation, "sizes": [len(raw)]}, raw)
+            job = {"modality": modality.value, "preparation": preparation, "sizes": [len(raw)], "track": track}
+            self._queue(job, raw)
         self._write()
 
     def answer(self, deadline: float) -> list[Piece]:
@@ -90,10 +94,12 @@ class Process:
         if "memory" in header:
             raise MemoryError
         pieces = []
-        for dtype, shape, span in zip(header["dtypes"], header["shapes"], header["spans"], strict=True):
+        shaped = zip(header["dtypes"], header["shapes"], header["spans"], header["modalities"], strict=True)
+        for dtype, shape, span, modality in shaped:
             data = np.empty(shape, np.dtype(dtype))
             self._fill(data.reshape(-1).view(np.uint8).data, deadline)
-            pieces.append(Piece(data, None if span is None else Span(*span)))
+            place = None if span is None else Span(*span)
+            pieces.append(Piece(data, place, None if modality is None else Modality(modality)))
         return pieces
 
     def how_it_died(self) -> str:

@@ -10,6 +10,7 @@ from enum import Enum
 from hearsee.core.media.kinds import Piece, Span
 from hearsee.core.modality import Modality
 from hearsee.core.vectors import Vectors
+from hearsee.indexer.batch import Beside
 from hearsee.indexer.catalog import Known
 from hearsee.indexer.corpus import Entry, Rejected
 
@@ -55,6 +56,7 @@ class Work:
     twin: Work | None = None  # earlier work with the same bytes: its vectors are shared
     vectors: Vectors | None = None  # (points, dim)
     spans: Sequence[Span | None] = ()
+    beside: Beside | None = None  # the sounds of a film
     done: bool = field(default=False)
 
     @property
@@ -73,5 +75,6 @@ class Work:
     def settle(self) -> None:
         """Take over from the twin, which comes earlier in every queue and is done when this is asked for."""
         if self.twin is not None:
-            self.vectors, self.spans, self.error = self.twin.vectors, self.twin.spans, self.twin.error
+            twin = self.twin
+            self.vectors, self.spans, self.beside, self.error = twin.vectors, twin.spans, twin.beside, twin.error
             self.twin = None

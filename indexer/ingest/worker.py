@@ -46,7 +46,7 @@ def main() -> None:
 def _answer(header: dict[str, Any], raw: bytes, limits: Limits, answers: BinaryIO) -> bool:
     """Do one job and say how it went; False when this process should not do another."""
     try:
-        pieces = prepare(header["preparation"], Modality(header["modality"]), raw, limits)
+        pieces = prepare(header["preparation"], Modality(header["modality"]), raw, limits, header.get("track"))
         _send(answers, *packed(pieces))
     except BadMedia as error:
         _send(answers, {"bad": str(error), "sizes": []})
@@ -66,6 +66,7 @@ def packed(pieces: Sequence[Piece]) -> tuple[dict[str, Any], list[memoryview]]:
         "dtypes": [array.dtype.str for array in arrays],
         "shapes": [list(array.shape) for array in arrays],
         "spans": spans,
+        "modalities": [piece.modality for piece in pieces],
         "sizes": [array.nbytes for array in arrays],
     }
     return header, [array.reshape(-1).view(np.uint8).data for array in arrays]

@@ -75,7 +75,7 @@ def reranked(hits: Sequence[Hit], look: SecondLook, limits: Limits) -> Looked:
     seen: dict[int, Media] = {}
     unread: list[str] = []
     for place, hit in enumerate(hits[: look.first]):
-        if hit.item.modality is look.reranker.modality and not hit.words:
+        if hit.modality is look.reranker.modality and not hit.words:
             try:
                 raw = (hit.item.text or "").encode() or read_item(hit.item.uri, limits)
                 seen[place] = decode(look.reranker.modality, raw, limits)

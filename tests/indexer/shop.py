@@ -16,9 +16,11 @@ from PIL import Image
 from hearsee.core.contract import Contract
 from hearsee.core.encoders.hash import HashEncoder
 from hearsee.core.media import Limits, Piece
+from hearsee.core.modality import Modality
 from hearsee.core.settings import Settings
 from hearsee.core.space import Space
 from hearsee.core.vectors import Vectors
+from hearsee.indexer.catalog import Placed
 from hearsee.indexer.corpus import Source
 from hearsee.indexer.ingest import Report, ingest
 from hearsee.indexer.writer import Writer
@@ -106,6 +108,18 @@ class Shop:
             items = writer.catalog.page(limit=10_000)
             placed = writer.catalog.placed([(item.modality, item.content) for item in items])
             return {item.uri: writer.vectors(placed[item.modality, item.content]) for item in items}
+
+    def vectors_by_modality(self) -> dict[Modality, np.ndarray]:
+        """The stored vectors of all live points."""
+        with Writer.open(self.root / "library", space=self.space) as writer:
+            view = writer.catalog.view()
+            found = {}
+            for modality in {segment.modality for segment in view.segments}:
+                ids = [segment.id for segment in view.segments if segment.modality is modality]
+                points = writer.catalog.points_of(ids)
+                pairs = zip(points.segment_ids.tolist(), points.rows.tolist(), strict=True)
+                found[modality] = writer.vectors([Placed(segment, row, None) for segment, row in pairs])
+            return found
 
     def quarantine(self) -> dict[str, str]:
         with Writer.open(self.root / "library", space=self.space) as writer:

@@ -30,9 +30,9 @@ def test_live_points_show_their_item_and_span(catalog: Catalog) -> None:
     bell, owl = catalog.by_uri(BELL), catalog.by_uri(OWL)
     first, second, third = point_ids(catalog)
     assert catalog.shown([first, third, second, first, 10**12]) == {
-        first: (bell, Span(0, 1, "seconds")),
-        second: (bell, Span(1, 1.5, "seconds")),
-        third: (owl, None),
+        first: (bell, Span(0, 1, "seconds"), Modality.AUDIO),
+        second: (bell, Span(1, 1.5, "seconds"), Modality.AUDIO),
+        third: (owl, None, Modality.AUDIO),
     }
     assert catalog.shown([]) == {}
 

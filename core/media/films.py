@@ -1,0 +1,139 @@
+"""Films: a frame every few seconds as pictures, the track as a sound; PyAV (the extra `video`) reads them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hearsee.core.errors import BadMedia
+from hearsee.core.media.blocks import checked
+from hearsee.core.media.kinds import Picture, Sound, Span
+from hearsee.core.media.limits import Limits
+from hearsee.core.media.magic import FILMS, format_of, looks_like
+from hearsee.core.media.sounds import MAX_CHANNELS, MAX_SAMPLES, RATES
+
+WITHOUT = "a film, which needs the extra `video`: pip install 'hearsee[video]'"
+RULE = "film-1: the first frame in every film_seconds, turned upright; the first sound track, all of it"
+CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg")
+SOUND_CODECS = ("aac", "mp3", "mp3float", "opus", "vorbis", "flac", "alac")  # and PCM of every kind
+LATE_SECONDS = 1.0  # by which its last frame and sound may come before the end that the header promises
+_DEMUXERS = {"MP4": "mp4", "WEBM": "matroska", "MKV": "matroska"}
+
+
+class Film:
+    """One that was opened and found to be within the limits."""
+
+    def __init__(self, raw: bytes, limits: Limits) -> None:
+        name = format_of(raw)
+        if name not in FILMS:
+            raise BadMedia(f"not a film: {looks_like(raw)}")
+        try:
+            import av
+        except ImportError:
+            raise BadMedia(WITHOUT) from None
+        av.logging.set_level(None)
+        self._raw, self._name, self._limits, self._av = raw, name, limits, av
+        self._end = 0.0  # how far it was seen and heard, in seconds
+        with self._opened() as box:
+            self._check(box)
+
+    def frames(self) -> Iterator[tuple[Picture, Span]]:
+        """The first frame in each stretch of `film_seconds`, and the stretch."""
+        every, due = self._limits.film_seconds, 0.0
+        with self._opened() as box:
+            promised = float(box.duration or 0) / 1e6  # of pictures or sound, whichever goes on longer
+            for frame in self._decoded(box, box.streams.video[0]):
+                at = self._within(float(frame.time or 0.0))
+                self._end = max(self._end, at)
+                if at >= due:
+                    due = (at // every + 1) * every
+                    yield Picture(self._upright(frame)), Span(due - every, due, "seconds")
+        if due == 0.0:
+            raise BadMedia(f"cut short or damaged: no frame of the {self._name} film can be decoded")
+        if promised - self._end > LATE_SECONDS:
+            end = f"{self._end:.1f} s where its header promises {promised:.1f} s"
+            raise BadMedia(f"cut short: the film ends after {end}")
+
+    def sound(self) -> Sound | None:
+        """The first sound track; none where there is none."""
+        with self._opened() as box:
+            if not box.streams.audio:
+                return None
+            stream = box.streams.audio[0]
+            codec = stream.codec_context
+            if codec.name not in SOUND_CODECS and not codec.name.startswith("pcm_"):
+                raise BadMedia(f"a film whose sound is coded as {codec.name[:20]}: known are {', '.join(SOUND_CODECS)}")
+            if codec.sample_rate not in RATES or not 1 <= codec.channels <= MAX_CHANNELS:
+                raise BadMedia(f"a film with {codec.channels} channels of sound at {codec.sample_rate:,} Hz")
+            rate, parts, count = int(codec.sample_rate), list[NDArray[np.float32]](), 0
+            turner = self._av.AudioResampler(format="fltp", rate=rate)
+            for frame in self._decoded(box, stream):
+                for part in turner.resample(frame):
+                    parts.append(np.asarray(part.to_ndarray(), np.float32))  # (channels, frames)
+                    count += parts[-1].size
+                    if count > MAX_SAMPLES:
+                        raise BadMedia(f"a film with more than {MAX_SAMPLES:,} samples of sound: cut it into pieces")
+        if not count:
+            return None
+        return Sound(checked(np.ascontiguousarray(np.concatenate(parts, axis=1).T)), rate)
+
+    def _opened(self) -> Any:
+        # The demuxer is named: FFmpeg knows others that open further files and addresses.
+        try:
+            return self._av.open(io.BytesIO(self._raw), format=_DEMUXERS[self._name])
+        except Exception as error:
+            raise BadMedia(f"cut short or damaged: the {self._name} film cannot be opened ({_said(error)})") from None
+
+    def _check(self, box: Any) -> None:
+        if not box.streams.video:
+            raise BadMedia(f"an {self._name} file without pictures: give its sound as wav, flac, ogg or mp3")
+        stream = box.streams.video[0]
+        codec = stream.codec_context
+        if codec is None or codec.name not in (*CODECS, "libdav1d", "libvpx", "libvpx-vp9"):
+            known = ", ".join(CODECS)
+            raise BadMedia(f"a film coded as {getattr(codec, 'name', 'nothing known')[:20]}: known are {known}")
+        if codec.width * codec.height > self._limits.max_pixels:
+            most = self._limits.max_pixels
+            raise BadMedia(f"a film of {codec.width:,} x {codec.height:,} pixels, the limit is {most:,}")
+        self._within(_seconds(box, stream))
+
+    def _within(self, seconds: float) -> float:
+        if seconds > self._limits.max_seconds:
+            most = self._limits.max_seconds
+            raise BadMedia(f"a film of {seconds:,.0f} s, the limit is {most:,g} s: cut it into pieces")
+        return seconds
+
+    def _decoded(self, box: Any, stream: Any) -> Iterator[Any]:
+        stream.thread_count = 1  # beside it other films are decoded
+        try:
+            for packet in box.demux(*{stream, *box.streams.audio[:1]}):
+                if packet.stream is stream:
+                    yield from packet.decode()
+                if packet.pts is not None:
+                    self._end = max(self._end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        except (BadMedia, MemoryError):
+            raise
+        except Exception as error:
+            raise BadMedia(f"cut short or damaged: the {self._name} film does not play ({_said(error)})") from None
+
+    def _upright(self, frame: Any) -> NDArray[np.uint8]:
+        if frame.width * frame.height > self._limits.max_pixels:  # it may change while the film plays
+            raise BadMedia(f"a film with a frame of {frame.width:,} x {frame.height:,} pixels")
+        pixels: NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
+        return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
+
+
+def _seconds(box: Any, stream: Any) -> float:
+    """What the headers promise; zero where they promise nothing."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return float(box.duration or 0) / 1e6
+
+
+def _said(error: Exception) -> str:
+    said = str(getattr(error, "strerror", None) or error)
+    return "it holds data that no film holds" if "Invalid data" in said else " ".join(said.split())[:100]
