@@ -171,7 +171,7 @@ class _Learning:
             read = hashlib.file_digest(file, "sha256").hexdigest()
         identity = {"space": self.space.fingerprint, "pieces": read, **identity}
         checkpoints = run_checkpoints(folder, self.given, identity, recipe.device, say)
-        least = self._recall(self.towers.eval())
+        least = self._recall(self.towers.to(recipe.device).eval())
         say(f"as they are: validation: mean recall {least:.3f}")
 
         def batches(epoch: int) -> Iterator[Batch]:
@@ -192,14 +192,14 @@ class _Learning:
         loss = GroupLoss(recipe.loss, recipe.consistency, recipe.bfloat16)
         best = fit(self.towers, batches, plan, self._recall, tell, loss, checkpoints)
         top = max(history, key=lambda step: step.recall)
-        after = answers(self._rows(best, self.given.held), self.given.held)
+        after = answers(self._rows(best.to(recipe.device), self.given.held), self.given.held)
         verdict = judge(self.before, after, recipe.seed, "towers")
         counted = {name: len(part.known) for name, part in vars(self.given).items()}
         report = Report(
             **vars(verdict), groups=counted, history=history, best_epoch=top.epoch, notes=self.given.train.notes,
             seconds=time.monotonic() - started, recipe=asdict(recipe),
         )  # fmt: skip
-        return TrainedTowers(best, self.tunables, report)
+        return TrainedTowers(best.to("cpu"), self.tunables, report)
 
     def _tower(self, name: str, stored: Table) -> nn.Module:
         head = _head(name, self.old[name], stored, self.space.dim)

@@ -102,7 +102,9 @@ PART = """
 import os, sys, torch
 from torch import distributed
 from safetensors.torch import save_file
-from hearsee.indexer.align.gathered import add_up, gathered, gathered_numbers
+from hearsee.indexer.align.gathered import (
+    add_up, begin_alike, everyones, gathered, gathered_numbers, of_the_first, same_everywhere
+)
 from hearsee.indexer.align.losses import Temperature, info_nce
 from hearsee.indexer.align.cached_gradients import cached_backward
 from tests.indexer.test_align_whole_batches import batch, towers
@@ -110,7 +112,13 @@ from tests.indexer.test_align_whole_batches import batch, towers
 number, place = int(sys.argv[1]), sys.argv[2]
 torch.set_num_threads(1)
 distributed.init_process_group("gloo", init_method=f"file://{place}/meeting", rank=number, world_size=2)
+assert everyones(torch.tensor([number, 7])).tolist() == [[0, 7], [1, 7]]
+assert of_the_first(torch.tensor(float(number))).item() == 0.0
+assert same_everywhere("one recipe") and not same_everywhere(f"recipe {number}")
 model, temperature = towers(torch.float64), Temperature().double()
+if number:
+    torch.nn.init.zeros_(model["image"][0].weight)
+begin_alike(model)
 cut = slice(0, 20) if number == 0 else slice(20, 32)  # shares of different sizes
 mine = {name: table[cut] for name, table in batch(torch.float64).items()}
 groups = gathered_numbers({"rows": torch.arange(32)[cut]})["rows"]
