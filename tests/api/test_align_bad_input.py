@@ -78,6 +78,18 @@ def test_a_checkpoint_of_another_run(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "checkpoint.safetensors is no checkpoint (" in line(capsys, *command, "--epochs", 3)
 
 
+def test_processes_that_were_not_started_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "vectors")
+    monkeypatch.setenv("RANK", "0")
+    for name in ("WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    err = line(capsys, "align", "heads", "--vectors", tmp_path / "vectors", "--out", tmp_path / "out", "--dim", 8)
+    assert "do not find each other" in err
+    assert "start them with torchrun" in err
+
+
 def test_captions_in_two_columns_or_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = {
         "two.csv": ("caption,number\na dog barks,1\n", "it has 2 columns (caption, number)"),
