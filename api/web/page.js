@@ -4,6 +4,7 @@ import { waveform } from "/wave.js";
 const at = (id) => document.getElementById(id);
 const FIRST = 24, MOST = 192, MAX_FACTS = 8;
 const SAID = [["q", "words"], ["but", "edit"], ["not", "without"]]; // in the address, and where it is typed
+const FILM = /\.(mp4|m4v|mov|mkv|webm)$/i;
 const KINDS = { image: "picture", audio: "sound", text: "text" };
 const state = { files: [], like: [], k: FIRST, asking: null };
 
@@ -209,11 +210,26 @@ function card({ item, score, span, chance }) {
 }
 
 function shown(item, span) {
+  if (FILM.test(item.uri)) return film(item, span);
   if (item.modality === "image") return picture(item);
   if (item.modality === "audio") return waveform(item, span, make, icon);
   const quote = make("blockquote", "", item.text ?? "");
   quote.title = item.text ?? "";
   return make("figure", "shown quote", quote);
+}
+
+function film(item, span) {
+  const frame = make("figure", "shown");
+  const video = make("video");
+  video.addEventListener("error", () => {
+    frame.classList.add("unshown");
+    frame.replaceChildren("This film cannot be played here.");
+  });
+  // A film begins where it was found.
+  Object.assign(video, { controls: true, preload: "metadata", muted: false, src: `${item.media}#t=${span ? span.start : 0}` });
+  video.setAttribute("aria-label", title(item) || fileName(item.uri));
+  frame.append(video);
+  return frame;
 }
 
 function picture(item) {
