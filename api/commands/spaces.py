@@ -10,6 +10,7 @@ from hearsee.api.options import JsonOption
 from hearsee.api.terminal import console, print_json, table
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show licences, figures and reasons of one space.")]
+SHORT = "public recall: R@1 in percent, words to pictures of Flickr30k and COCO, as published"
 OFFLINE = ("toybox", "hash")  # they come with the package
 HASH = {"about": "Equal bytes are near, it understands nothing: for tests.", "megabytes": 0, "free": True}
 
@@ -28,10 +29,41 @@ def spaces(name: Name = None, as_json: JsonOption = False) -> None:
     elif name is not None:
         _show_one(rows[0])
     else:
-        cells = [(row["name"], row["dim"] or "", _weights(row), row["about"]) for row in rows]
+        columns = (
+            "name",
+            "dim",
+            "weights",
+            "licence of weights",
+            "of the data behind them",
+            "languages",
+            "public recall",
+        )
+        cells = [
+            (_called(row), row["dim"] or "", _weights(row), _licences(row, "weights"), _licences(row, "data"),
+             ", ".join(row.get("languages") or ()), _recall(row)) for row in rows
+        ]  # fmt: skip
         out = console()
-        out.print(table("Spaces", ("name", "dim", "weights", "what it is"), cells, right=(1,)))
-        out.print("licences, languages and figures of one: hearsee spaces NAME", style="dim")
+        out.print(table("Spaces", columns, cells, right=(1,)))
+        out.print(f"{SHORT}; what each is, its reasons and its sources: hearsee spaces NAME", style="dim")
+
+
+def _called(row: dict[str, Any]) -> str:
+    return f"{row['name']} (default)" if row.get("default") else str(row["name"])
+
+
+def _licences(row: dict[str, Any], of: str) -> str:
+    """Each once, as short as it can be said; what is not free for every use stands out."""
+    said = [f"{one['licence']}{'' if one.get('free', True) else ' (not free)'}" for one in row.get(of) or ()]
+    return "; ".join(dict.fromkeys(said))
+
+
+def _recall(row: dict[str, Any]) -> str:
+    """Recall@1 by the words asked for, each with where it was published."""
+    found = [one for one in row.get("figures") or () if one["what"].endswith("R@1")]
+    by_source: dict[str, list[str]] = {}
+    for one in found:
+        by_source.setdefault(one["source"], []).append(f"{one['what'].partition(' ')[0]} {one['value']:g}")
+    return "; ".join(f"{', '.join(values)} ({source})" for source, values in by_source.items())
 
 
 def _weights(row: dict[str, Any]) -> str:

@@ -19,6 +19,22 @@ def test_what_needs_no_weights_comes_first(capsys: pytest.CaptureFixture[str]) -
     assert [row["name"] for row in rows if row["megabytes"] and not row["free"]] == ["small-clap"]
 
 
+def test_the_list_says_size_licences_languages_and_recall(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["spaces"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.split()}
+    for said in (
+        "(default)",
+        "1,219 MB",
+        "MIT; Apache-2.0",
+        "links under CC-BY-4.0",
+        "Flickr30k 66.8, COCO 39.3 (open_clip",
+    ):
+        assert said in lines["clip-clap"], said
+    assert "research only, not commercial (not free)" in lines["small-clap"]
+    assert "COCO 53.2 (arXiv 2502.14786)" in lines["siglip2-clap"]
+    assert "109, as WebLI" in lines["siglip2-clap"]
+
+
 def test_one_space_tells_licences_figures_and_reason(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["spaces", "clip-clap"]) == 0
     shown = capsys.readouterr().out
