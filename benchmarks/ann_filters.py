@@ -67,7 +67,7 @@ def measured(space: JointSpace, points: int, count: int, target: float) -> list[
 def _filtered(
     name: str, share: float, shard: ListShard, flat: Any, rows: Vectors, queries: Vectors, plain: float
 ) -> dict[str, Any]:
-    recalls, ours, theirs = [], [], []
+    recalls, ours, theirs = list[float](), list[float](), list[float]()
     for start in range(0, len(queries), TURN):
         turn = [
             (queries[n][None, :], _allowed(name, share, rows, queries[n], n))

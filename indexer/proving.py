@@ -1,4 +1,4 @@
-"""How each shard of a library is searched: carried over or built anew, and proved on queries before it serves.
+"""How a shard is searched: carried over or built anew, and proved on queries before it serves.
 
 A shard whose rows change little keeps its lists and its proof. Its recall is measured again once a tenth of its rows
 came or went, and its lists are learned again once half of them did.
@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from hearsee.core.errors import Damaged, HearseeError
+from hearsee.core.errors import Damaged
 from hearsee.indexer.arrays import read_array
 from hearsee.indexer.catalog import Catalog, NewShard, ShardRow
 from hearsee.indexer.catalog.rows import Ids
@@ -26,11 +26,10 @@ from hearsee.indexer.shards.flat import FlatShard
 from hearsee.indexer.shards.folding import carry_over
 from hearsee.indexer.shards.graph import GraphShard
 from hearsee.indexer.shards.kinds import Kind
-from hearsee.indexer.shards.ledger import FOLDER, Entry, Given, Ledger, read_ledger, write_ledger
+from hearsee.indexer.shards.ledger import FOLDER, Entry, Given, Ledger
 from hearsee.indexer.shards.lists import ListShard
 from hearsee.indexer.shards.sealed import Proposer, opened, over, seal
 from hearsee.indexer.shards.tuning import Asked, Tuned, measure, sample, tune
-from hearsee.indexer.sweep import unlink
 
 log = logging.getLogger(__name__)
 Row = NewShard | ShardRow
@@ -44,74 +43,6 @@ ONLY_ITS_OWN = (
 NOT_REACHED = "no effort reached a recall of {:g} for {} queries, so every point is scored"
 
 
-def known(folder: Path) -> Ledger | None:
-    """What was asked of the library; none where nothing was, or where nobody can tell any more."""
-    try:
-        return read_ledger(folder)
-    except Damaged as damaged:
-        log.warning("%s", damaged)
-        return None
-
-
-def keep_up(folder: Path, catalog: Catalog, shards: Sequence[NewShard]) -> None:
-    """Before a commit names new shards: how they will be searched, so that nobody ever meets them without."""
-    ledger = known(folder)
-    if ledger is None:
-        return
-    try:
-        served = [row for row in catalog.view().shards if row.modality not in {shard.modality for shard in shards}]
-        proved = _Proving(folder, catalog, ledger, [*served, *shards]).entries(shards)
-    except MemoryError:
-        raise HearseeError(
-            f"library {folder}: the memory does not suffice to build its shards; the old ones keep serving: "
-            "free memory, or ask for another kind with `hearsee index --shards`"
-        ) from None
-    made = {entry.vectors for entry in proved}
-    kept = [entry for entry in ledger.entries if entry.vectors not in made]
-    write_ledger(folder, replace(ledger, entries=(*kept, *proved)))
-
-
-def catch_up(folder: Path, catalog: Catalog) -> Ledger | None:
-    """Prove whatever shard is not searched as was asked; what is proved already stays."""
-    ledger = known(folder)
-    if ledger is None:
-        return None
-    rows = catalog.view().shards
-    proving = _Proving(folder, catalog, ledger, rows)
-    entries = tuple(ledger.entry(row.sha256) or _unknown(row) for row in rows)
-    wanting = [row for row, entry in zip(rows, entries, strict=True) if not proving.settled(row, entry)]
-    if wanting:
-        made = {entry.vectors: entry for entry in proving.entries(wanting)}
-        entries = tuple(made.get(entry.vectors, entry) for entry in entries)
-    elsewhere = catalog.shards_everywhere() - {row.sha256 for row in rows}  # of spaces that are not live
-    entries = (*(entry for entry in ledger.entries if entry.vectors in elsewhere), *entries)
-    if entries != ledger.entries:
-        ledger = replace(ledger, entries=entries)
-        write_ledger(folder, ledger)
-    tidy(folder, catalog)
-    return ledger
-
-
-def tidy(folder: Path, catalog: Catalog) -> None:
-    """Forget shards that the catalog does not name in any of its spaces, and free the files that nothing names."""
-    if not (folder / FOLDER).is_dir():
-        return
-    ledger = known(folder)
-    if ledger is not None:
-        served = catalog.shards_everywhere()
-        kept = tuple(entry for entry in ledger.entries if entry.vectors in served)
-        if kept != ledger.entries:
-            ledger = replace(ledger, entries=kept)
-            write_ledger(folder, ledger)
-    named = ledger.paths if ledger is not None else set()
-    there = [f"{FOLDER}/{path.name}" for path in (folder / FOLDER).iterdir()]
-    unlink(folder, [path for path in there if path not in named])
-
-
-def _unknown(row: Row) -> Entry:
-    return Entry(row.modality, row.sha256, row.rows, Kind.EXACT, "", 4 * row.dim)
-
-
 @dataclass(frozen=True)
 class _Carried:
     """A shard over new rows, and what the old entry says of it."""
@@ -121,7 +52,7 @@ class _Carried:
     moved: int  # rows that came or went
 
 
-class _Proving:
+class Proving:
     """One look at a library whose shards are, or are about to be, `rows`."""
 
     def __init__(self, folder: Path, catalog: Catalog, ledger: Ledger, rows: Sequence[Row]) -> None:
@@ -130,7 +61,7 @@ class _Proving:
         live, info = catalog.view().heads, catalog.info()
         space = live.space_fingerprint if live is not None else info.space_fingerprint
         # Those of other heads compare with nothing.
-        self._given = [one for one in ledger.given if one.space == space and _is_there(folder, one)]
+        self._given = [one for one in ledger.given if one.space == space and is_there(folder, one)]
         self._labels: dict[int, int] | None = None
         self._queries: dict[str, Asked] | None = None
 
@@ -261,7 +192,7 @@ class _Proving:
         return sample(Asked(vectors, self._groups(item_ids_of(self._folder, row)[places])), QUERIES)
 
 
-def _is_there(folder: Path, given: Given) -> bool:
+def is_there(folder: Path, given: Given) -> bool:
     """Whether queries that were given can still be asked; without them the library's own items ask."""
     try:
         check(folder / given.path, given.sha256, (folder / given.path).stat().st_size)

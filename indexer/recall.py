@@ -10,10 +10,10 @@ from hearsee.core.errors import BadInput, HearseeError
 from hearsee.indexer.asking import given_queries
 from hearsee.indexer.catalog import ShardRow
 from hearsee.indexer.files import make_folder
-from hearsee.indexer.proving import catch_up, known
 from hearsee.indexer.shards.choice import RECALL, choose
 from hearsee.indexer.shards.kinds import Kind
 from hearsee.indexer.shards.ledger import FOLDER, Entry, Ledger, write_ledger
+from hearsee.indexer.upkeep import catch_up, known
 
 if TYPE_CHECKING:
     from hearsee.indexer.writer import Writer

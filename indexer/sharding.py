@@ -14,9 +14,9 @@ from hearsee.core.modality import Modality
 from hearsee.core.space import Space
 from hearsee.indexer.catalog import Catalog, NewShard, SegmentRow, ShardRow, View
 from hearsee.indexer.catalog.rows import Ids
-from hearsee.indexer.proving import keep_up
 from hearsee.indexer.shards.files import point_ids_of, stretches, write_shard
 from hearsee.indexer.sweep import unlink
+from hearsee.indexer.upkeep import keep_up
 
 log = logging.getLogger(__name__)
 LOOSE_ROWS = 20_000  # scored one by one for every query until they are in a shard: milliseconds

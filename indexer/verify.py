@@ -21,6 +21,7 @@ from hearsee.indexer.lock import WriterLock, opening
 from hearsee.indexer.segments import read_segment
 from hearsee.indexer.shards.files import projected, read_shard, stretches
 from hearsee.indexer.switching import lost_heads, mend_heads
+from hearsee.indexer.upkeep import left_over, mend, wrong
 from hearsee.indexer.writer import Writer
 
 TRIES = 5
@@ -46,6 +47,7 @@ class _Findings:
     beside: list[int] = field(default_factory=list)  # lost segment ids of spaces that are not live
     nameless: bool = False  # library.json is lost or damaged
     headless: bool = False  # heads that the library had or has are lost
+    unproved: bool = False  # something of what makes searching faster than exact is damaged
 
 
 def verify(
@@ -106,8 +108,11 @@ def _examine_library(library: Library) -> _Findings:
             except HearseeError as error:
                 found.problems.append(f"{error} (of space {row.name!r}, which is not live)")
                 found.beside.append(segment.id)
+    unproved = wrong(library.folder, view.shards)
+    found.problems += unproved
+    found.unproved = bool(unproved)
     points = sum(len(library.catalog.points_of([segment.id])) for segment in view.segments)
-    leftovers = sweep.orphans(library.folder, sweep.named(library.catalog))
+    leftovers = [*sweep.orphans(library.folder, sweep.named(library.catalog)), *left_over(library.folder)]
     found.report = VerifyReport(view.generation, len(view.segments), points, leftovers=tuple(leftovers))
     return found
 
@@ -202,6 +207,8 @@ def _repair(folder: Path, database: str | None, space: Space | None, found: _Fin
         if found.lost or found.stale:
             writer.build_shards(rebuild=found.stale)
             done.append("rebuilt the shards from the segments")
+        if found.unproved:
+            done += mend(folder, writer.catalog)
     return done
 
 

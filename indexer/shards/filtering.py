@@ -63,7 +63,7 @@ def worth(kept: Shard, seek: Callable[[], object], dim: int) -> int:
     rows = np.sort(np.random.default_rng(0).choice(len(kept), size, replace=False))
     query = np.full((1, dim), dim**-0.5, np.float32)
     times = [(_seconds(seek), _seconds(lambda: score_rows(kept, query, 10, rows))) for _ in range(TURNS)]
-    sought, gathered = (min(column) for column in zip(*times, strict=True))
+    sought, gathered = min(time for time, _ in times), min(time for _, time in times)
     return round(min(max(size * sought / gathered, LEAST * len(kept)), MOST * len(kept)))
 
 
@@ -75,7 +75,7 @@ def _seconds(do: Callable[[], object]) -> float:
 
 def wider(breadth: int, share: float) -> int:
     """The breadth that finds as much among rows allowed at random, a share of all, as this does among all."""
-    return ceil(breadth * WIDER * share**-FALL)
+    return ceil(breadth * WIDER / float(share**FALL))
 
 
 class Neighbourhoods:

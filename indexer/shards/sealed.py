@@ -20,7 +20,7 @@ from hearsee.indexer.shards.lists import ListShard
 from hearsee.indexer.shards.proposing import Kept
 from hearsee.indexer.shards.tuning import Tuned
 
-MAGIC = b"hearsee shard 1\n"
+MAGIC = b"hearsee shard 2\n"
 LABEL_BYTES = 1 << 20
 
 Proposer: TypeAlias = ListShard | GraphShard | BitShard
@@ -63,6 +63,22 @@ def unseal(root: Path, path: str, sha256: str, kept: Kept, vectors: str) -> tupl
 def opened(root: Path, path: str, sha256: str, rows: int, dim: int, vectors: str) -> tuple[Label, Any]:
     """FAISS's index without its rows, and what it is; nothing that is not proved is read by FAISS."""
     file = root / path
+    label, content = _proved(file, sha256, rows, dim, vectors)
+    try:
+        index: Any = faiss.deserialize_index(np.frombuffer(content, np.uint8))
+    except RuntimeError as error:
+        raise Damaged(f"{file} is not understood by FAISS {faiss.__version__} ({error}): build it again") from None
+    if int(index.ntotal) != label.rows or int(index.d) != label.dim:
+        raise Damaged(f"{file} holds {index.ntotal} × {index.d}, not {label.rows} × {label.dim}: build it again")
+    return label, index
+
+
+def look_over(root: Path, path: str, sha256: str, rows: int, dim: int, vectors: str) -> None:
+    """Raise Damaged unless the file is what was sealed, for these rows and by this FAISS, which does not read it."""
+    _proved(root / path, sha256, rows, dim, vectors)
+
+
+def _proved(file: Path, sha256: str, rows: int, dim: int, vectors: str) -> tuple[Label, memoryview]:
     with damage(file):
         content = file.read_bytes()
         same(file, hashlib.sha256(content).hexdigest(), sha256)
@@ -71,13 +87,7 @@ def opened(root: Path, path: str, sha256: str, rows: int, dim: int, vectors: str
     for name, value in expected.items():
         if (told := getattr(label, name)) != value:
             raise Damaged(f"{file} was made for {name} {told}, this is {value}: build the shard again")
-    try:
-        index: Any = faiss.deserialize_index(np.frombuffer(content, np.uint8, offset=start))
-    except RuntimeError as error:
-        raise Damaged(f"{file} is not understood by FAISS {faiss.__version__} ({error}): build it again") from None
-    if int(index.ntotal) != label.rows or int(index.d) != label.dim:
-        raise Damaged(f"{file} holds {index.ntotal} × {index.d}, not {label.rows} × {label.dim}: build it again")
-    return label, index
+    return label, memoryview(content)[start:]
 
 
 def _label(file: Path, content: bytes) -> tuple[Label, int]:
@@ -94,8 +104,8 @@ def _label(file: Path, content: bytes) -> tuple[Label, int]:
 
 def over(file: Path, kind: Kind, kept: Kept, index: Any) -> Proposer:
     """A shard of rows and of the index that a file held for them."""
-    if kind is Kind.LISTS and isinstance(index, faiss.IndexIVFPQFastScan):
-        return ListShard(kept, index)
+    if kind is Kind.LISTS and isinstance(index, faiss.IndexPreTransform | faiss.IndexIVFPQFastScan):
+        return ListShard(kept, index)  # type: ignore[arg-type]
     if kind is Kind.BITS and isinstance(index, faiss.IndexIVFRaBitQFastScan):
         return BitShard(kept, index)
     if kind is Kind.GRAPH and isinstance(index, faiss.IndexHNSW):
