@@ -34,7 +34,8 @@ class _Sample:
 def tar_entries(path: Path, limits: Limits) -> Iterator[Entry | Rejected]:
     """Samples of a plain tar, in its order: pictures and sounds, with captions from .txt, fields from .json and .cls.
 
-    Links, devices and sparse members are refused; a member's name, `../` and all, only ever becomes part of a URI.
+    Links, devices, sparse members and names that lead out of the tar are refused; any other name only ever becomes
+    part of a URI.
     """
     sample: _Sample | None = None
     try:
@@ -110,6 +111,8 @@ def _refusal(member: tarfile.TarInfo, limits: Limits) -> str | None:
         return "a link inside a tar is not followed"
     if not member.isreg():
         return "neither a file nor a folder"
+    if member.name.startswith("/") or ".." in member.name.split("/"):
+        return "its name leads out of the tar: write the tar anew, with names below one folder"
     if member.issparse():
         return "a sparse member: write the tar without --sparse"
     if member.size > limits.max_file_bytes:

@@ -359,14 +359,11 @@ def test_names_in_a_tar_are_only_names(tmp_path: Path) -> None:
     )
     before = sorted(tmp_path.iterdir())
     found = listed(tar)
-    assert [one.uri.partition("#")[2] for one in entries(found)] == [
-        "../../escape.png",
-        "/etc/absolute.png",
-        "new%0Aline.png",
-        "q%27uo%22te.png",
-        "caf%E9.png",
-    ]
-    assert reasons(found) == ["a link inside a tar is not followed"]
+    assert [one.uri.partition("#")[2] for one in entries(found)] == ["new%0Aline.png", "q%27uo%22te.png", "caf%E9.png"]
+    out, absolute, link = reasons(found)
+    assert "leads out of the tar" in out
+    assert out == absolute
+    assert link == "a link inside a tar is not followed"
     assert sorted(tmp_path.iterdir()) == before
     assert all(read_item(one.uri, LIMITS) == png() for one in entries(found))
 
