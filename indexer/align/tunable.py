@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from hearsee.core.encoders import Encoder
 from hearsee.core.encoders.weights import READ
 from hearsee.core.errors import BadInput
+from hearsee.core.golden import GoldenTower
 from hearsee.core.media.kinds import Piece
 from hearsee.indexer.files import make_folder
 
@@ -38,6 +39,8 @@ class Tunable:
 
 def tunable(tower: Encoder) -> Tunable:
     """A copy of the tower that can learn."""
+    if isinstance(tower, GoldenTower):  # as a library holds it
+        return tunable(tower.inner)
     named = getattr(tower, "tunable", None) or TUNABLE.get(type(tower).__name__)
     if named is None:
         raise BadInput(

@@ -74,7 +74,7 @@ def align_towers(
 ) -> None:
     """Train towers on a library's groups, low rank or whole, into a folder that `hearsee index --space` takes.
 
-    Media are read once. The library stays as it is: other towers make other vectors, so index into a new one.
+    Media are read once. The library stays as it is: `hearsee space add` fills the new space beside its own.
     """
     from hearsee.core.errors import BadInput
     from hearsee.indexer.align.gathered import together
@@ -102,7 +102,7 @@ def align_towers(
         return
     made = write_tuned(out, came_from, trained)
     forget_checkpoint(out)
-    line = f"space in {out}: index with --space {out} into a new library"
+    line = f"space in {out}: hearsee space add {out} fills it beside the library's own; or index with --space {out}"
     if as_json:
         told = {"space": str(out), "fingerprint": made.fingerprint, "said": [line]}
         print_json({**plain_report(trained.report), **told})
