@@ -36,7 +36,7 @@ from hearsee.search.calibration.chance import by_chance
 from hearsee.search.calibration.evidence import background
 from hearsee.search.calibration.fit import calibrate
 from hearsee.search.calibration.population import Questions, hits_of
-from hearsee.search.calibration.reliability import calibration_error
+from hearsee.search.calibration.reliability import calibration_error, reliability
 from hearsee.search.calibration.stored import save_calibration
 from hearsee.search.evaluate.ranks import NONE, ItemPoints
 from hearsee.search.fusion import EncodedPart
@@ -53,6 +53,7 @@ from hearsee.toybox.write import group
 FIRST_SEED = 9_000_000
 ABSENT_THINGS = 8
 TURNS = 5
+LUCK_DRAWS = 200
 ASKED = 100  # questions of each sort, pair and seed
 KEPT = {"image": 1.0, "audio": 0.5, "text": 0.3}  # share of the groups whose item a lopsided library holds
 RIGHT = SHARED | {"image->image": SEEN, "text->text": SEEN, "audio->audio": HEARD}
@@ -173,12 +174,12 @@ def one_pair(searcher: Searcher, world: World, pair: str) -> dict[str, Any]:
         np.full(len(answerable), NONE),
     )
     hits = hits_of(asked, gallery, labels[world.held], behind)  # ids ascend as rows do
-    chances = fitted.curve(hits.evidence(fitted.evidence))
+    chances = fitted.chances(hits.evidence(fitted.evidence), hits.first)
     first = hits.first & hits.answerable
     return {
         "held_out_error": fitted.error,
         "error": calibration_error(chances, hits.truth),
-        "first_error": calibration_error(chances[hits.first], hits.truth[hits.first]),
+        "best_hits": [chances[hits.first].tolist(), hits.truth[hits.first].tolist()],
         "r@1": float(hits.truth[first].mean()),
         "method": fitted.method,
         **told(searcher, world, asking, [answering], labels),
@@ -278,6 +279,8 @@ def summary(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         rows: list[dict[str, Any]] = [row for seed in seeds if (row := seed["pairs"].get(pair) or seed.get(pair))]
         names = [name for name, value in rows[0].items() if isinstance(value, float)] if rows else []
         pairs[pair] = {name: _spread([row[name] for row in rows if row[name] is not None]) for name in names}
+        if best := [row["best_hits"] for row in rows if "best_hits" in row]:
+            pairs[pair] |= best_hits(*(np.concatenate([one[at] for one in best]) for at in (0, 1)))
         for name in ("lost", "told", "told_harder"):
             pairs[pair][f"{name}_asked"] = sum(row.get(f"{name}_asked", 0) for row in rows)
     mixed = {
@@ -286,6 +289,19 @@ def summary(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
     spent = {parts: _spread([seed["milliseconds"][parts] for seed in seeds]) for parts in ("one", "three")}
     return {"pairs": pairs, "widest_gap": mixed, "milliseconds": spent}
+
+
+def best_hits(said: NDArray[np.float64], true: NDArray[np.bool_]) -> dict[str, Any]:
+    """Over the best hits of all seeds together: of few hits the error is large even where every chance is true."""
+    rng = np.random.default_rng(0)
+    luck = [calibration_error(said, rng.random(len(said)) < said) for _ in range(LUCK_DRAWS)]
+    error = calibration_error(said, true)
+    return {
+        "first_error": {"mean": error, "low": error, "high": error},
+        "first_luck": {"mean": float(np.mean(luck)), "low": min(luck), "high": float(np.quantile(luck, 0.95))},
+        "first_asked": len(said),
+        "first_table": [one.as_dict() for one in reliability(said, true)],
+    }
 
 
 def _gap(seeds: Sequence[Mapping[str, Any]], asking: str, way: str) -> float:
@@ -303,16 +319,30 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 def show(found: Mapping[str, Any]) -> None:
     columns = {
-        "held_out_error": "held-out error", "error": "fresh error", "first_error": "best hits' error", "r@1": "R@1",
+        "held_out_error": "held-out error", "error": "fresh error", "first_error": "best hits' error", "first_luck": "by luck",
+        "r@1": "R@1",
         "told": "absent told", "lost": "answerable told", "told_harder": "harder told",
     }  # fmt: skip
-    table = Table(title="Chances and `nothing close`: mean over seeds (lowest–highest)")
+    table = Table(
+        title="Chances and `nothing close`: mean over seeds (lowest–highest); best hits: of all seeds together, and the "
+        "error that true chances would show (lowest–95 %)"
+    )
     for name in ("pair", *columns.values()):
         table.add_column(name, justify="left" if name == "pair" else "right")
     for pair, row in found["pairs"].items():
         table.add_row(pair, *(_cell(row.get(name)) for name in columns))
-    console = Console()
+    console = Console(width=220)
     console.print(table)
+    shown = Table(title="Best hits: said, true (how many), by tenth of chance")
+    for name in ("pair", *(f"{low}-{low + 10} %" for low in range(0, 100, 10))):
+        shown.add_column(name)
+    for pair, row in found["pairs"].items():
+        bins = {
+            round(10 * one["low"]): f"{one['said']:.2f}, {one['true']:.2f} ({one['hits']})"
+            for one in row.get("first_table", ())
+        }
+        shown.add_row(pair, *(bins.get(tenth, "") for tenth in range(10)))
+    console.print(shown)
     mixed = Table(title="Mixed lists: widest gap of a kind's share from the oracle's, by what asks")
     for name in ("merged by", *map(str, Modality)):
         mixed.add_column(name)
@@ -324,6 +354,8 @@ def show(found: Mapping[str, Any]) -> None:
 
 
 def _cell(value: Mapping[str, float] | None) -> str:
+    if value and value["low"] == value["high"]:
+        return f"{value['mean']:.3f}"
     return f"{value['mean']:.3f} ({value['low']:.3f}–{value['high']:.3f})" if value else "–"
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hearsee.search.calibration.pair import PairCalibration
+    from hearsee.search.calibration.reliability import Bin
     from hearsee.search.calibration.stored import Calibration
 
 
@@ -73,7 +74,11 @@ def show(found: Calibration) -> None:
     columns = ("pair", "questions", "error", "best hit's", "lost", "told", "by", "right is")
     rows = [(name, *_cells(pair), f"the same {found.relevant_by[name]}") for name, pair in found.pairs.items()]
     out.print(table("Calibrated", columns, rows, right=range(1, 6)))
-    out.print(table("Of hits given such a chance, this share was right", ("pair", *TENTHS), _reliability(found.pairs)))
+    for title, tables in (
+        ("Of hits given such a chance, this share was right", {name: one.table for name, one in found.pairs.items()}),
+        ("The same of the best hit of each list", {name: one.best_table for name, one in found.pairs.items()}),
+    ):
+        out.print(table(title, ("pair", *TENTHS), _reliability(tables)))
     out.print(f"{found.population[0].upper()}{found.population[1:]}.", style="dim")
     out.print(
         "error: expected calibration error on held-out questions, over all hits and over best hits; lost and told: "
@@ -92,10 +97,10 @@ def _cells(pair: PairCalibration) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _reliability(pairs: Mapping[str, PairCalibration]) -> list[list[str]]:
+def _reliability(tables: Mapping[str, Sequence[Bin]]) -> list[list[str]]:
     rows = []
-    for name, pair in pairs.items():
-        shares = {round(one.low * 10): f"{one.true:.0%}" for one in pair.table}
+    for name, bins in tables.items():
+        shares = {round(one.low * 10): f"{one.true:.0%}" for one in bins}
         rows.append([name, *(shares.get(tenth, "") for tenth in range(10))])
     return rows
 

@@ -38,7 +38,10 @@ class Scale:
     presence: tuple[float, float]  # slope and offset of what is 0 or more for a hit that is close
 
     def chances(self, scores: Sequence[float]) -> list[float]:
-        found: list[float] = self.pair.curve(self.slope * np.asarray(scores, np.float64) + self.offset).tolist()
+        """Of one list's hits; that of greatest cosine is the best hit, wherever it stands."""
+        cosines = np.asarray(scores, np.float64)
+        first = np.arange(len(cosines)) == (cosines.argmax() if len(cosines) else 0)
+        found: list[float] = self.pair.chances(self.slope * cosines + self.offset, first).tolist()
         return found
 
     def close(self, score: float) -> bool:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hearsee.search.calibration.curves import Curve, Truth, isotonic, logistic, platt
 from hearsee.search.calibration.evidence import Evidence, Numbers
-from hearsee.search.calibration.pair import PairCalibration
+from hearsee.search.calibration.pair import PairCalibration, chances_by
 from hearsee.search.calibration.population import Hits
 from hearsee.search.calibration.presence import Lives, best_of, fit_presence, told_apart
 from hearsee.search.calibration.reliability import calibration_error, log_loss, reliability
@@ -31,28 +31,36 @@ def fit_pair(asker: str, answering: str, hits: Hits, lives: Lives, seed: int = 0
     fold = dealt[np.searchsorted(labels, hits.label)]
     tried = {name: dict(_held_out(name, hits, fold)) for name in EVIDENCE}
     chosen = min(EVIDENCE, key=lambda name: min(log_loss(one, hits.truth) for one in tried[name].values()))
-    method = min(CURVES, key=lambda name: calibration_error(tried[chosen][name], hits.truth))
-    chances = tried[chosen][method]
+    # The best hit of a list is right more often than others of its evidence, so it has a curve of its own.
+    first = hits.first
+    method, best_method = (
+        min(CURVES, key=lambda name: calibration_error(tried[chosen][name][which], hits.truth[which]))
+        for which in (~first, first)
+    )
+    chances = np.where(first, tried[chosen][best_method], tried[chosen][method])
     evidence = weigh(chosen, hits)
     if lives.there.sum() < FEWEST_QUESTIONS:  # hardly anything is shown twice: the lists are all there is to judge by
         lives = best_of(hits)
     lost, told = told_apart(lives, dealt[np.searchsorted(labels, lives.label)])
-    curve = CURVES[method](hits.evidence(evidence), hits.truth)
+    rest, best = (_curve(hits.some(which), evidence, name) for which, name in ((~first, method), (first, best_method)))
     return PairCalibration(
         asker=asker,
         answering=answering,
         evidence=evidence,
-        curve=curve,
+        curve=rest,
+        best=best,
         method=f"{chosen}, {method}",
+        best_method=best_method,
         presence=fit_presence(lives),
         questions=answerable,
         hits=len(hits),
         relevant=int(hits.truth.sum()),
         error=calibration_error(chances, hits.truth),
-        first_error=calibration_error(chances[hits.first], hits.truth[hits.first]),
+        first_error=calibration_error(chances[first], hits.truth[first]),
         lost=lost,
         told=told,
         table=reliability(chances, hits.truth),
+        best_table=reliability(chances[first], hits.truth[first]),
     )
 
 
@@ -73,6 +81,15 @@ def _held_out(name: str, hits: Hits, fold: NDArray[np.int64]) -> Iterator[tuple[
     for number in range(FOLDS):
         inside, known = fold == number, hits.some(fold != number)
         evidence = weigh(name, known)
-        for method, fit in CURVES.items():
-            chances[method][inside] = fit(known.evidence(evidence), known.truth)(hits.some(inside).evidence(evidence))
+        asked = hits.some(inside)
+        for method in CURVES:
+            rest, best = (_curve(known.some(which), evidence, method) for which in (~known.first, known.first))
+            chances[method][inside] = chances_by(rest, best, asked.evidence(evidence), asked.first)
     yield from chances.items()
+
+
+def _curve(hits: Hits, evidence: Evidence, method: str) -> Curve:
+    """Where a list holds one item there are only best hits: then nothing else has a chance."""
+    if not len(hits):
+        return Curve((0.0,), (0.0,))
+    return CURVES[method](hits.evidence(evidence), hits.truth)

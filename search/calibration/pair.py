@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hearsee.search.calibration.curves import Curve
+from hearsee.search.calibration.curves import Curve, Truth
 from hearsee.search.calibration.evidence import Evidence, Numbers
 from hearsee.search.calibration.reliability import Bin
 
@@ -49,6 +49,12 @@ class Presence:
         return self.cosine + self.margin / spread, offset
 
 
+def chances_by(rest: Curve, best: Curve, evidence: Numbers, first: Truth) -> Numbers:
+    """By the curve of the best hits and that of all others; a best hit is never less likely than another."""
+    found: Numbers = rest(evidence)
+    return np.where(first, np.maximum(best(evidence), found), found)
+
+
 @dataclass(frozen=True)
 class PairCalibration:
     """How cosines of this pair become chances, and how well that held on questions that were left out."""
@@ -57,7 +63,9 @@ class PairCalibration:
     answering: str
     evidence: Evidence
     curve: Curve
-    method: str  # "both, isotonic"
+    best: Curve  # of the hit of greatest cosine in its list: it is right more often than others of its evidence
+    method: str  # "both, isotonic"; of the curve of all hits but the best
+    best_method: str
     presence: Presence  # whether even the best hit is nothing close
     questions: int  # answerable ones
     hits: int
@@ -67,6 +75,11 @@ class PairCalibration:
     lost: float  # share of held-out answerable questions told "nothing close"
     told: float  # share of held-out unanswerable questions told so
     table: tuple[Bin, ...]
+    best_table: tuple[Bin, ...]
+
+    def chances(self, evidence: Numbers, first: Truth) -> Numbers:
+        """Of hits with such evidence, (hits,); first: the best of their lists, which never count for less."""
+        return chances_by(self.curve, self.best, evidence, first)
 
     @property
     def name(self) -> str:

@@ -42,7 +42,7 @@ class Hits:
     means: Numbers  # of the question's cosines with the background
     spreads: Numbers
     truth: Truth
-    first: Truth  # the best hit of its list
+    first: Truth  # the hit of greatest cosine in its list
     answerable: Truth
     question: NDArray[np.int64]
     label: NDArray[np.int64]
@@ -137,9 +137,10 @@ def _hits(
     answerable: bool,
 ) -> Hits:
     rows, ranks = np.nonzero(np.isfinite(scores))
+    best = scores.argmax(axis=1) if scores.shape[1] else np.empty(len(scores), np.int64)
     return Hits(
-        scores[rows, ranks].astype(np.float64), level[0][rows], level[1][rows], relevant[rows, ranks], ranks == 0,
-        np.full(len(rows), answerable), numbers[rows], labels[rows],
+        scores[rows, ranks].astype(np.float64), level[0][rows], level[1][rows], relevant[rows, ranks],
+        ranks == best[rows], np.full(len(rows), answerable), numbers[rows], labels[rows],
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # who only searches needs no writer
     from hearsee.indexer.writer import Writer
 
 NAME = "calibration.json"
-FORMAT = 2
+FORMAT = 3
 MOST_BYTES = 4 << 20  # some sixty kilobytes are usual
 
 log = logging.getLogger(__name__)
@@ -83,10 +83,16 @@ def read_calibration(folder: Path) -> Calibration | None:
 
 
 def _pair(document: dict[str, Any]) -> PairCalibration:
-    curve = Curve(**{name: tuple(values) for name, values in document.pop("curve").items()})
+    curve, best = (_curve(document.pop(name)) for name in ("curve", "best"))
     evidence, presence = Evidence(**document.pop("evidence")), _presence(document.pop("presence"))
-    table = tuple(Bin(**one) for one in document.pop("table"))
-    return PairCalibration(**document, evidence=evidence, presence=presence, curve=curve, table=table)
+    table, best_table = (tuple(Bin(**one) for one in document.pop(name)) for name in ("table", "best_table"))
+    return PairCalibration(
+        **document, evidence=evidence, presence=presence, curve=curve, best=best, table=table, best_table=best_table
+    )
+
+
+def _curve(document: dict[str, Any]) -> Curve:
+    return Curve(**{name: tuple(values) for name, values in document.items()})
 
 
 def _presence(document: dict[str, Any]) -> Presence:

@@ -95,5 +95,21 @@ def test_lists_take_turns_by_the_best_chance_that_is_left() -> None:
 def pair_of(curve: Curve) -> PairCalibration:
     presence = Presence(1.0, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0))
     return PairCalibration(
-        "text", "image", Evidence(1.0, 0.0), curve, "cosine, platt", presence, 1, 1, 1, 0.0, 0.0, 0.0, 0.0, ()
+        "text",
+        "image",
+        Evidence(1.0, 0.0),
+        curve,
+        curve,
+        "cosine, platt",
+        "platt",
+        presence,
+        1,
+        1,
+        1,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        (),
+        (),
     )
