@@ -319,13 +319,13 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 def show(found: Mapping[str, Any]) -> None:
     columns = {
-        "held_out_error": "held-out error", "error": "fresh error", "first_error": "best hits' error", "first_luck": "by luck",
-        "r@1": "R@1",
+        "held_out_error": "held-out error", "error": "fresh error", "first_error": "best hits' error",
+        "first_luck": "by luck", "r@1": "R@1",
         "told": "absent told", "lost": "answerable told", "told_harder": "harder told",
     }  # fmt: skip
     table = Table(
-        title="Chances and `nothing close`: mean over seeds (lowest–highest); best hits: of all seeds together, and the "
-        "error that true chances would show (lowest–95 %)"
+        title="Chances and `nothing close`: mean over seeds (lowest–highest); best hits: of all seeds together, and "
+        "the error that true chances would show (lowest–95 %)"
     )
     for name in ("pair", *columns.values()):
         table.add_column(name, justify="left" if name == "pair" else "right")
