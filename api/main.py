@@ -17,6 +17,7 @@ from hearsee.api.commands import (
     demo,
     duplicates,
     evaluate,
+    export,
     index,
     label,
     listing,
@@ -66,6 +67,7 @@ app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("toybox")(toybox_command.toybox)
 app.command("spaces")(spaces.spaces)
+space.app.command("export")(export.export_space)
 app.add_typer(space.app, name="space")
 app.add_typer(align.app, name="align")
 

@@ -18,7 +18,7 @@ from hearsee.core.encoders.device import Run
 from hearsee.core.encoders.onnx_file import DESCRIPTION, OnnxTower, read_description
 from hearsee.core.encoders.openclip import Model, OpenClipTower, find_source
 from hearsee.core.errors import NotFound, Refused
-from hearsee.core.media.kinds import Media, Picture, Words
+from hearsee.core.media.kinds import Media, Picture, Piece, Words
 from hearsee.core.media.prepare import find_preparation
 from hearsee.core.modality import Modality
 
@@ -40,12 +40,20 @@ class Exported:
     megabytes: dict[str, float]
 
 
-def export_open_clip(folder: Path, model: str, pretrained: str | None = None, *, least: float = LEAST) -> Exported:
+def export_open_clip(
+    folder: Path,
+    model: str,
+    pretrained: str | None = None,
+    *,
+    fused: bool = False,
+    draft: float = 0.0,
+    least: float = LEAST,
+) -> Exported:
     """Export both towers into `folder`; Refused, and nothing left there, where a vector is not PyTorch's."""
     for module in ("onnx", "onnxscript", "onnxruntime"):
         _need(module)
     source, run = find_source(model, pretrained), Run(device="cpu", precision="float32")
-    seen, read = (OpenClipTower(modality, source, run) for modality in (Modality.IMAGE, Modality.TEXT))
+    seen, read = (OpenClipTower(modality, source, run, fused, draft) for modality in (Modality.IMAGE, Modality.TEXT))
     loaded = Model(source, run)
     folder.mkdir(parents=True, exist_ok=True)
     towers = {"image": _image(seen)} | ({"text": text} if (text := _text(read, loaded)) else {})
@@ -181,8 +189,13 @@ def _quiet() -> Iterator[None]:
 
 def _cosine(tower: Encoder, folder: Path, modality: Modality) -> float:
     """The lowest cosine between both towers' vectors over the probes."""
-    pieces = [find_preparation(tower.preparation)(media)[0] for media in _probes(modality)]
+    pieces = probes(tower, modality)
     return float((tower.encode(pieces) * OnnxTower(modality, folder).encode(pieces)).sum(axis=1).min())
+
+
+def probes(tower: Encoder, modality: Modality) -> list[Piece]:
+    """A few pieces to compare and to time towers by."""
+    return [find_preparation(tower.preparation)(media)[0] for media in _probes(modality)]
 
 
 def _probes(modality: Modality) -> Sequence[Media]:
