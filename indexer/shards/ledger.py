@@ -18,6 +18,7 @@ from hearsee.core.modality import Modality
 from hearsee.indexer.files import damage, publish
 from hearsee.indexer.shards import Shard
 from hearsee.indexer.shards.flat import FlatShard
+from hearsee.indexer.shards.gpu import GpuKind, gpus, placed
 from hearsee.indexer.shards.kinds import Kind
 from hearsee.indexer.shards.sealed import Proposer, unseal
 from hearsee.indexer.shards.tuning import K, Tuned
@@ -123,15 +124,20 @@ def _entry(row: Mapping[str, Any]) -> Entry:
 def fastest(folder: Path, vectors: str, rows: FlatShard) -> tuple[Shard, dict[Modality, Shard]]:
     """The rows behind what was built and proved for them, for anybody and for each modality that may ask.
 
-    Whatever is wrong with that, the rows alone, searched exactly.
+    On GPUs that hold the rows, all of them are scored faster than any shard proposes. Whatever is wrong with what
+    was built, the rows alone, searched exactly.
     """
+    if devices := gpus():
+        shard: Shard = placed(rows, GpuKind.FLAT, devices=devices)
+        if shard is not rows:
+            return shard, {}
     try:
         ledger = read_ledger(folder)
         entry = ledger.entry(vectors) if ledger is not None else None
         if entry is None or entry.path is None or entry.sha256 is None:
             return rows, {}
-        shard, _ = unseal(folder, entry.path, entry.sha256, rows, vectors)
-        return careful(shard, entry.tuned), by_asking(shard, entry.tuned)
+        proposer, _ = unseal(folder, entry.path, entry.sha256, rows, vectors)
+        return careful(proposer, entry.tuned), by_asking(proposer, entry.tuned)
     except Damaged as damaged:
         log.warning("%s; until then the search is exact", damaged)
         return rows, {}

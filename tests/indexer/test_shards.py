@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from hearsee.indexer.shards import Shard
 from hearsee.indexer.shards.bits import BitShard
 from hearsee.indexer.shards.choice import parts_for
 from hearsee.indexer.shards.flat import FlatShard
+from hearsee.indexer.shards.gpu import GpuKind, GpuShard, Spread, gpus
 from hearsee.indexer.shards.graph import GraphShard
 from hearsee.indexer.shards.half import HalfShard
 from hearsee.indexer.shards.lists import ListShard
@@ -42,7 +44,18 @@ def graph(rows: Vectors) -> Shard:
     return GraphShard.built(HalfShard.of(rows)).with_effort(Effort(400))
 
 
-KINDS: list[Callable[[Vectors], Shard]] = [FlatShard.of, HalfShard.of, lists, lists_of_floats, bits, graph]
+def product(kind: GpuKind, spread: Spread, devices: tuple[str, ...]) -> Callable[[Vectors], Shard]:
+    def make(rows: Vectors) -> Shard:
+        return GpuShard.built(FlatShard.of(rows), kind, spread, devices, LISTS).with_effort(WHOLE)
+
+    return make
+
+
+# What torch does on a GPU it does on a CPU, too; FAISS's own lists need a GPU.
+TWO_CPUS = ("cpu", "cpu")
+ON_CPU = [product(kind, spread, TWO_CPUS) for kind in (GpuKind.FLAT, GpuKind.HALF) for spread in Spread]
+ON_GPU = [product(kind, spread, gpus()) for kind in GpuKind for spread in Spread] if gpus() else []
+KINDS: list[Any] = [FlatShard.of, HalfShard.of, lists, lists_of_floats, bits, graph, *ON_CPU, *ON_GPU]
 HALF = 1e-3  # how far a cosine of 8 float16 numbers may lie from the true one
 
 
@@ -149,6 +162,11 @@ class TestEveryShard:
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda i: shard.nearest(rows[i : i + 1], 1).rows[0, 0], range(200)))
         assert answers == list(range(200))
+
+
+@pytest.mark.skipif(not gpus(), reason="there is no GPU: its shards are not tested here")
+def test_the_gpus_are_among_the_kinds() -> None:
+    assert len(ON_GPU) == len(GpuKind) * len(Spread)
 
 
 def brute(
