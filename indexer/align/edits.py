@@ -40,7 +40,7 @@ class EditsRecipe:
     weight_decay: float = 0.01
     look: int = 250  # steps between two looks at validation
     kept: float = 12.0  # how much sharper than a share of right keys the wanted order is
-    share: float = 0.08  # of what was there before, that steering away may leave among the first hits
+    share: float = 0.1  # of what was there before, that steering away may leave among the first hits
 
 
 def learn_edits(

@@ -132,3 +132,14 @@ def test_a_world_without_pairs_says_what_to_do(facts: Facts) -> None:
 def test_a_value_without_words_is_an_error(facts: Facts) -> None:
     with pytest.raises(ValueError, match="no words"):
         facts.sayings.drawn(np.array([1]), np.array([9]), np.random.default_rng(0))
+
+
+def test_a_key_counts_by_how_much_it_tells() -> None:
+    facts = world(0)
+    wanted, matters = facts.values[:1], np.array([[True, True, False]])
+    likeness = facts.likeness(wanted, np.arange(len(facts)), matters)[0]
+    same = facts.values == wanted
+    for thing, side, worth in ((True, True, 1.0), (True, False, 0.62), (False, True, 0.38), (False, False, 0.0)):
+        rows = (same[:, 0] == thing) & (same[:, 1] == side)
+        assert likeness[rows] == pytest.approx(worth, abs=0.01)  # log 6 : log 3
+    assert (facts.likeness(wanted, np.arange(3), np.zeros((1, 3), np.bool_)) == 0).all()

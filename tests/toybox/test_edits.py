@@ -102,7 +102,7 @@ def test_like_this_picture_but_not_so_leaves_little_of_it(facts: Facts) -> None:
         shares[name] = np.take_along_axis(lesson.unwanted, first, axis=1).mean()
         kept[name] = np.take_along_axis(lesson.kept, first, axis=1).mean()
     assert shares["learned"] < shares["before"] / 5
-    assert kept["learned"] > 0.5
+    assert kept["learned"] > 0.7 * kept["before"]
 
 
 def test_the_command_writes_weights_for_its_towers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
