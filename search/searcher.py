@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
 
@@ -37,7 +35,7 @@ from hearsee.search.plan import Plan, plan
 from hearsee.search.query import Part, Query, ask, brief, hits_wanted, parsed, wanted_modalities
 from hearsee.search.rerank import SecondLook, reranked
 from hearsee.search.rerank.named import Rerankers
-from hearsee.search.stored import count, exact, vectors_of
+from hearsee.search.stored import count, exact, item_named, vectors_of
 from hearsee.search.tokens import EncodedQuery, Tokens
 
 SPARE = 64  # places beyond k on the last try, for those that vanish meanwhile
@@ -282,7 +280,7 @@ class Searcher:
 
     def _liked(self, name: int | str, snapshot: Snapshot) -> tuple[Modality, int, Vectors]:
         """An item's own vectors: nothing is read or encoded again."""
-        item = self._item(name)
+        item = item_named(self.library.catalog, name)
         if item is not None:
             # The item may have been committed after the snapshot was taken.
             for held in (snapshot, self._after(snapshot)):
@@ -290,16 +288,6 @@ class Searcher:
                 if len(points):
                     return item.modality, item.id, mean_direction(points, f"the vectors of item {item.id}")
         raise NotFound(f"like: no item {brief(name)} is in library {self.library.folder}; see `hearsee list`")
-
-    def _item(self, name: int | str) -> Item | None:
-        """By URI, by id (digits too), or by the path of its file."""
-        catalog = self.library.catalog
-        if isinstance(name, str):
-            if not name.isascii() or not name.isdigit():
-                return catalog.by_uri(name) or catalog.by_uri(_uri_of_path(name))
-            name = int(name) if len(name) < 19 else -1
-        number = int(name)
-        return catalog.items([number]).get(number) if 0 < number < 2**63 else None
 
     def _find(
         self,
@@ -381,14 +369,6 @@ class Searcher:
 
 def _hit(rank: int, score: float, item: Item, span: Span | None, modality: Modality) -> Hit:
     return Hit(rank, score, item, span, found_as=None if modality is item.modality else modality)
-
-
-def _uri_of_path(name: str) -> str:
-    """As `hearsee index` writes it: links stay as they are; what is no path is looked up as it is."""
-    try:
-        return Path(os.path.abspath(name)).as_uri()  # noqa: PTH100
-    except ValueError:
-        return name
 
 
 def _numbers(vectors: Any) -> NDArray[np.float32]:

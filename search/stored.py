@@ -1,12 +1,17 @@
-"""What a snapshot holds: counts, an item's vectors, all vectors of a modality."""
+"""What a library holds: an item by any of its names, counts, an item's vectors, all vectors of a modality."""
 
 from __future__ import annotations
+
+import os
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hearsee.core.item import Item
 from hearsee.core.modality import Modality
 from hearsee.core.vectors import Vectors
+from hearsee.indexer.catalog import Catalog
 from hearsee.indexer.snapshot import Snapshot
 
 
@@ -39,3 +44,21 @@ def live_points(
         owners.append(source.item_ids[rows])
         points.append(source.shard.take(rows))
     return np.concatenate(owners), np.concatenate(points)
+
+
+def item_named(catalog: Catalog, name: int | str) -> Item | None:
+    """By URI, by id (digits too), or by the path of its file."""
+    if isinstance(name, str):
+        if not name.isascii() or not name.isdigit():
+            return catalog.by_uri(name) or catalog.by_uri(_uri_of_path(name))
+        name = int(name) if len(name) < 19 else -1
+    number = int(name)
+    return catalog.items([number]).get(number) if 0 < number < 2**63 else None
+
+
+def _uri_of_path(name: str) -> str:
+    """As `hearsee index` writes it: links stay as they are; what is no path is looked up as it is."""
+    try:
+        return Path(os.path.abspath(name)).as_uri()  # noqa: PTH100
+    except ValueError:
+        return name
