@@ -142,6 +142,10 @@ class GpuShard:
         return (1, 2, 4, 8, 16, 32)
 
     @property
+    def leans(self) -> tuple[float, ...]:
+        return (0.5,)
+
+    @property
     def bytes(self) -> int:
         return sum(engine.bytes for engine in self.engines)
 
