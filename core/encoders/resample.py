@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels of the picture
 
-BLOCK = 16  # rows of the result that are made by one product
+BLOCK = 8  # rows of the result that are made by one product
 
 
 def _linear(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -38,19 +38,20 @@ def resample(pixels: NDArray[np.uint8], box: Box, height: int, width: int, kerne
     """
     across = _blocks(pixels.shape[1], box[0], box[2], width, kernel)
     down = _blocks(pixels.shape[0], box[1], box[3], height, kernel)
-    left, right = across[0][1], across[-1][2]
-    used = pixels[:, left:right]
-    low = np.empty((height, (right - left) * 3), np.float32)
+    left, right, top, bottom = across[0][1], across[-1][2], down[0][1], down[-1][2]
+    used = pixels[top:bottom, left:right].astype(np.float32).reshape(bottom - top, -1)
+    low = np.empty(
+        (used.shape[1], height), np.float32
+    )  # (columns·3, rows): turned by BLAS, as the next products read it
     for at, first, last, weights in down:
-        rows = used[first:last].reshape(last - first, -1).astype(np.float32)
-        np.matmul(weights, rows, out=low[at : at + len(weights)])  # (rows, first to last) · (first to last, columns·3)
-    turned = np.ascontiguousarray(low.reshape(height, -1, 3).transpose(1, 0, 2)).reshape(right - left, -1)
-    small = np.empty((width, height * 3), np.float32)
+        np.matmul(used[first - top : last - top].T, weights.T, out=low[:, at : at + len(weights)])
+    low = low.reshape(right - left, 3 * height)
+    small = np.empty((width, 3 * height), np.float32)
     for at, first, last, weights in across:
-        np.matmul(weights, turned[first - left : last - left], out=small[at : at + len(weights)])
+        np.matmul(weights, low[first - left : last - left], out=small[at : at + len(weights)])
     small += 0.5
     np.clip(small, 0.0, 255.0, out=small)
-    return np.ascontiguousarray(small.astype(np.uint8).reshape(width, height, 3).transpose(1, 0, 2))
+    return np.ascontiguousarray(small.astype(np.uint8).reshape(width, 3, height).transpose(2, 0, 1))
 
 
 @lru_cache(maxsize=256)

@@ -23,6 +23,7 @@ UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0xFFFFFFFF)  # what streaming writers leave in a
 
 # What libsndfile says that is not so, or that only its authors understand.
 _SAID = {
+    "internal error": "its header contradicts itself",
     "File does not exist": "no whole frame of sound is in it",
     "unimplemented format": "its header names a coding that does not exist",
     "decoder lost sync": "some of its frames are damaged",
