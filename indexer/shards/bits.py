@@ -42,6 +42,7 @@ class BitShard:
 
     kind: ClassVar[Kind] = Kind.BITS
     refines: ClassVar[tuple[int, ...]] = (4, 8, 16, 32, 64)
+    leans: ClassVar[tuple[float, ...]] = (0.5,)
 
     @classmethod
     def built(cls, kept: Kept, lists: int, seed: int = 0) -> Self:

@@ -35,6 +35,7 @@ class GraphShard:
 
     kind: ClassVar[Kind] = Kind.GRAPH
     refines: ClassVar[tuple[int, ...]] = (1,)
+    leans: ClassVar[tuple[float, ...]] = (0.5,)
 
     @classmethod
     def built(cls, kept: Kept, links: int = LINKS) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import faiss
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found
+from hearsee.indexer.shards.codebook import empty, learned, lists_of, turned
 from hearsee.indexer.shards.filtering import Neighbourhoods
 from hearsee.indexer.shards.kinds import Kind
 from hearsee.indexer.shards.proposing import (
@@ -27,38 +28,33 @@ from hearsee.indexer.shards.proposing import (
     training_rows,
 )
 
-CODE_BITS = 4
-SAMPLES_A_LIST = 50  # to learn the centroids from
-SAMPLES_FOR_CODES = 20_000
-ROUNDS = 10  # of k-means
+SAMPLES_A_LIST = 40  # to learn the centroids from
+SAMPLES = 20_000  # at least, for the codes
+LEAST_LEAN = 1e-3  # below it, lists are ranked by cosine all the same
 
 
 @dataclass(frozen=True, eq=False)
 class ListShard:
-    """Inverted lists with product-quantised codes. Lists are learned and probed by distance, which serves queries
-    from another modality better than by cosine; for unit rows both rank alike."""
+    """Inverted lists with product-quantised codes of what their centroids leave over. Lists are learned by distance;
+    how far a list's length counts against it when lists are chosen is the lean of the effort, tuned for who asks."""
 
     kept: Kept
-    index: faiss.IndexIVFPQFastScan
+    index: faiss.IndexPreTransform
     effort: Effort | None = None  # none: exact search
 
     kind: ClassVar[Kind] = Kind.LISTS
-    refines: ClassVar[tuple[int, ...]] = (4, 8, 16, 32, 64)
+    refines: ClassVar[tuple[int, ...]] = (2, 3, 4, 6, 8, 12, 16, 32, 64)
+    leans: ClassVar[tuple[float, ...]] = (0.5, 0.35, 0.25, 0.15)
 
     @classmethod
     def built(cls, kept: Kept, lists: int, parts: int, seed: int = 0) -> Self:
-        """`parts` sub-vectors a row, each sketched by one of 16 codes."""
+        """`parts` codes a row, each one of 16."""
+        if not len(kept):
+            return cls(kept, empty(kept.dim, parts))
         lists = max(1, min(lists, len(kept)))
-        quantizer = faiss.IndexFlatL2(kept.dim)
-        index = faiss.IndexIVFPQFastScan(quantizer, kept.dim, lists, parts, CODE_BITS, faiss.METRIC_INNER_PRODUCT)
-        for learning in (index.cp, index.pq.cp):
-            learning.min_points_per_centroid, learning.seed, learning.niter = 1, seed, ROUNDS
-        index.cp.spherical = False
-        if len(kept):
-            most = max(SAMPLES_A_LIST * lists, SAMPLES_FOR_CODES)
-            index.train(training_rows(kept, most, 1 << CODE_BITS, seed))
-            for block in blocks(kept):
-                index.add(block)
+        index = learned(training_rows(kept, max(SAMPLES_A_LIST * lists, SAMPLES), lists, seed), lists, parts, seed)
+        for block in blocks(kept):
+            index.add(block)
         return cls(kept, index)
 
     def with_effort(self, effort: Effort | None) -> Self:
@@ -73,14 +69,14 @@ class ListShard:
 
     @property
     def widest(self) -> int:
-        return int(self.index.nlist)
+        return int(self._lists.nlist)
 
     @property
     def bytes(self) -> int:
-        return bytes_in_lists(self.kept, self.index)
+        return bytes_in_lists(self.kept, self._lists)
 
     def cost(self, effort: Effort, k: int) -> float:
-        return cost_of_lists(self.kept, self.index, effort, k)
+        return cost_of_lists(self.kept, self._lists, effort, k)
 
     def take(self, rows: NDArray[np.int64]) -> Vectors:
         return self.kept.take(rows)
@@ -95,17 +91,35 @@ class ListShard:
 
     @cached_property
     def _around(self) -> Neighbourhoods:
-        return neighbourhoods(self.index)
+        return neighbourhoods(self._lists)
+
+    @cached_property
+    def _lists(self) -> Any:
+        return lists_of(self.index)
 
     def _widen(self, units: Vectors, allowed: Bitmap, breadth: int) -> tuple[int, Bitmap]:
-        return lists_to_probe(self.index, self._around, units, allowed, breadth)
+        return lists_to_probe(self._lists, self._around, turned(self.index, units), allowed, breadth)
 
-    def _propose(self, units: Vectors, k: int, effort: Effort, selector: faiss.IDSelector | None) -> Padded:
+    @cached_property
+    def _told(self) -> dict[Effort, Any]:
+        return {}
+
+    def _parameters(self, effort: Effort, selector: faiss.IDSelector | None) -> Any:
+        """What FAISS is told of an effort; making it takes longer than much of the search, so it is kept."""
+        if selector is None and effort in self._told:
+            return self._told[effort]
         lists = faiss.SearchParametersIVF(nprobe=min(effort.breadth, self.widest))  # type: ignore[call-arg]
         if selector is not None:
             lists.sel = selector
+        behind = faiss.SearchParametersPreTransform(index_params=lists)  # type: ignore[call-arg]
         params = faiss.IndexRefineSearchParameters(  # type: ignore[call-arg]
-            k_factor=float(effort.refine), base_index_params=lists
+            k_factor=float(effort.refine), base_index_params=behind
         )
-        scores, rows = self._refined.search(units, k, params=params)
-        return scores, rows
+        if selector is None:
+            self._told[effort] = params
+        return params
+
+    def _propose(self, units: Vectors, k: int, effort: Effort, selector: faiss.IDSelector | None) -> Padded:
+        longer = np.float32(0.5 / max(effort.lean, LEAST_LEAN))
+        scores, rows = self._refined.search(units * longer, k, params=self._parameters(effort, selector))
+        return scores / longer, rows

@@ -61,6 +61,9 @@ class Approximate(Shard, Protocol):
     def refines(self) -> tuple[int, ...]: ...  # worth trying, cheapest first
 
     @property
+    def leans(self) -> tuple[float, ...]: ...  # worth trying
+
+    @property
     def bytes(self) -> int: ...  # of memory, the kept rows among them
 
     def cost(self, effort: Effort, k: int) -> float: ...  # bytes of memory that one query passes over, roughly

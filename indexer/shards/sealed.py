@@ -14,6 +14,7 @@ import numpy as np
 from hearsee.core.errors import Damaged
 from hearsee.indexer.files import Published, Sink, damage, publish, same
 from hearsee.indexer.shards.bits import BitShard
+from hearsee.indexer.shards.codebook import is_codebook
 from hearsee.indexer.shards.graph import GraphShard
 from hearsee.indexer.shards.kinds import Kind
 from hearsee.indexer.shards.lists import ListShard
@@ -104,8 +105,8 @@ def _label(file: Path, content: bytes) -> tuple[Label, int]:
 
 def over(file: Path, kind: Kind, kept: Kept, index: Any) -> Proposer:
     """A shard of rows and of the index that a file held for them."""
-    if kind is Kind.LISTS and isinstance(index, faiss.IndexPreTransform | faiss.IndexIVFPQFastScan):
-        return ListShard(kept, index)  # type: ignore[arg-type]
+    if kind is Kind.LISTS and is_codebook(index):
+        return ListShard(kept, index)
     if kind is Kind.BITS and isinstance(index, faiss.IndexIVFRaBitQFastScan):
         return BitShard(kept, index)
     if kind is Kind.GRAPH and isinstance(index, faiss.IndexHNSW):

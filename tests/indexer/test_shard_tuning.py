@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import sqrt
 
 import numpy as np
@@ -54,7 +55,7 @@ def test_less_recall_costs_less_and_no_cheaper_breadth_would_do(shard: Approxima
     assert high.effort is not None
     assert shard.cost(low.effort, 10) < shard.cost(high.effort, 10)
     steps = breadths(shard.widest)
-    before = type(high.effort)(steps[steps.index(high.effort.breadth) - 1], high.effort.refine)
+    before = replace(high.effort, breadth=steps[steps.index(high.effort.breadth) - 1])
     exact, found = shard.kept.nearest(asked.vectors, 10), shard.nearest(asked.vectors, 10, effort=before)
     assert lower_bound(recall_of(found.scores, exact.scores, 10)) < 0.97
 
@@ -126,8 +127,8 @@ def test_the_bound_holds_as_often_as_it_says() -> None:
 
 def test_breadths_climb_to_the_widest() -> None:
     assert breadths(1) == [1]
-    assert breadths(16) == [1, 2, 3, 4, 6, 8, 12, 16]
-    assert breadths(20) == [1, 2, 3, 4, 6, 8, 12, 16, 20]
+    assert breadths(16) == [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16]
+    assert breadths(20) == [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20]
 
 
 @pytest.mark.parametrize("target", [0.0, 1.5])
