@@ -45,6 +45,7 @@ from hearsee.indexer.align.tunable import Tunable, tunable
 from hearsee.indexer.files import make_folder
 from hearsee.indexer.library import Library
 
+EPOCHS, STEPS = 10, 100
 RATES = {"low rank": 5e-4, "whole": 5e-5}  # all weights at once are soon led astray
 FROZEN = (nn.modules.batchnorm._BatchNorm,)
 
@@ -57,14 +58,14 @@ class TowerRecipe:
     rank: int | None = 8  # of the updates; none: whole towers
     towers: tuple[str, ...] = ()  # which learn; none named: all that can be compared with another
     loss: str = INFO_NCE
-    epochs: int = 10
+    epochs: int | None = None  # none: EPOCHS, and more where so few groups would make fewer than STEPS steps
     batch: int = 128  # groups
     chunk: int | None = None  # pieces that go through a tower at once
     positives: int = 1
     rate: float | None = None  # none: by whether whole towers learn
     weight_decay: float = 0.01
     average: float = 0.99
-    patience: int | None = 3
+    patience: int | None = None  # epochs without a better score; none: a third of them
     consistency: float = 0.0
     modality_dropout: float = 0.0
     bfloat16: bool = False
@@ -161,9 +162,11 @@ class _Learning:
         history = list[Step]()
         batch = min(recipe.batch, len(paired_groups(table)))
         sampler = Sampler.of(table, replace(recipe, batch=batch), nn.ModuleDict())
+        epochs = recipe.epochs or max(EPOCHS, -(-STEPS // sampler.batches))
+        patience = recipe.patience or max(3, epochs // 3)
         plan = Plan(
-            recipe.epochs, sampler.batches, rate=recipe.speed, weight_decay=recipe.weight_decay,
-            average=recipe.average, bfloat16=recipe.bfloat16, patience=recipe.patience, device=recipe.device,
+            epochs, sampler.batches, rate=recipe.speed, weight_decay=recipe.weight_decay,
+            average=recipe.average, bfloat16=recipe.bfloat16, patience=patience, device=recipe.device,
             compiled=recipe.compiled, chunk=recipe.chunk, side_by_side=False,
         )  # fmt: skip
         identity = {name: str(value) for name, value in sorted(asdict(recipe).items())}
@@ -269,8 +272,9 @@ def _chosen(recipe: TowerRecipe, stored: Table, space: Space) -> Sequence[str]:
     chosen = sorted(recipe.towers) or there
     if recipe.rank is not None and recipe.rank < 1:
         raise BadInput(f"the rank is {recipe.rank}: it must be 1 at least")
-    if recipe.epochs < 1 or recipe.batch < 2 or not 0 < recipe.speed < np.inf:
-        raise BadInput("epochs, batch and rate must be 1, 2 and a number above 0 at least")
+    few = min(one for one in (recipe.epochs, recipe.patience, recipe.chunk, 1) if one is not None)
+    if few < 1 or recipe.batch < 2 or not 0 < recipe.speed < np.inf:
+        raise BadInput("epochs, patience and chunk must be 1 at least, a batch 2, and the rate a number above 0")
     for name in chosen:
         space.tower(Modality.named(name))
     return chosen
