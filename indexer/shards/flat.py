@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found
 from hearsee.indexer.shards.filtering import rows_of, score_rows
-from hearsee.indexer.shards.scoring import Memory, Selector, best, checked, nothing
+from hearsee.indexer.shards.scoring import Memory, Selector, best, checked, directed, nothing
 
 FEW = 0.05  # up to this share of rows, gathering the allowed ones is quicker than passing over the others
 MANY = 8  # from so many queries on, one gathering of the allowed rows pays for a product of matrices
+BLOCK_ROWS = 16_384
 PRODUCT_ELEMENTS = 1 << 24  # gathered rows and scores held at once where all are kept: 64 MiB
 
 
@@ -41,8 +42,11 @@ class FlatShard:
 
     @classmethod
     def of(cls, vectors: Vectors) -> Self:
+        """Keep unit rows; a row that is zero or not a number has no direction and is refused."""
+
         def fill(matrix: Vectors) -> None:
-            matrix[:] = vectors
+            for start in range(0, len(vectors), BLOCK_ROWS):
+                matrix[start : start + BLOCK_ROWS] = directed(vectors[start : start + BLOCK_ROWS], start)
 
         rows, dim = vectors.shape
         return cls.filled(rows, dim, fill)

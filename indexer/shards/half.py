@@ -9,11 +9,10 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from hearsee.core.errors import BadInput
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found
 from hearsee.indexer.shards.filtering import rows_of, score_rows
-from hearsee.indexer.shards.scoring import Memory, Selector, best_by_blocks, checked, floats, nothing
+from hearsee.indexer.shards.scoring import Memory, Selector, best_by_blocks, checked, directed, floats, nothing
 
 Halves = NDArray[np.float16]
 
@@ -48,7 +47,7 @@ class HalfShard:
 
         def fill(matrix: Halves) -> None:
             for start in range(0, len(vectors), BLOCK_ROWS):
-                matrix[start : start + BLOCK_ROWS] = _with_direction(vectors[start : start + BLOCK_ROWS], start)
+                matrix[start : start + BLOCK_ROWS] = directed(vectors[start : start + BLOCK_ROWS], start)
 
         rows, dim = vectors.shape
         return cls.filled(rows, dim, fill)
@@ -86,12 +85,3 @@ class HalfShard:
         rows = np.flatnonzero(allowed)
         found = best_by_blocks(points, k, count, lambda start, stop: self.take(rows[start:stop]))
         return Found(found.scores, rows[found.rows])
-
-
-def _with_direction(rows: Vectors, start: int) -> Vectors:
-    lengths = np.einsum("rd,rd->r", rows, rows)
-    bad = np.flatnonzero(~(np.abs(lengths - 1) < 1e-2))  # NaN compares false, so it is bad too
-    if len(bad):
-        told = f"row {start + bad[0]} has length {float(np.sqrt(lengths[bad[0]])):.3g}"
-        raise BadInput(f"{told}: a shard holds unit vectors; scale them with `unit` first")
-    return rows

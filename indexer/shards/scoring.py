@@ -37,6 +37,16 @@ def checked(points: Vectors, dim: int) -> Vectors:
     return points
 
 
+def directed(rows: Vectors, start: int) -> Vectors:
+    """Rows as they are; one that is zero, not a number or not of length one has no place in a shard."""
+    lengths = np.einsum("rd,rd->r", rows, rows)
+    bad = np.flatnonzero(~(np.abs(lengths - 1) < 1e-2))  # NaN compares false, so it is bad too
+    if len(bad):
+        told = f"row {start + bad[0]} has length {float(np.sqrt(lengths[bad[0]])):.3g}"
+        raise BadInput(f"{told}: a shard holds unit vectors; scale them with `unit` first")
+    return rows
+
+
 def floats(halves: NDArray[np.float16]) -> Vectors:
     """Exactly what `astype(float32)` says of finite numbers, in a seventh of its time: numpy converts one by one."""
     bits = halves.view(np.int16).astype(np.int32)

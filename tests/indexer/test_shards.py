@@ -151,6 +151,15 @@ class TestEveryShard:
         with pytest.raises(BadInput, match=r"takes \(queries, 8\)"):
             make(directions(5)).nearest(directions(1, dim=4), 1)
 
+    @pytest.mark.parametrize("bad", [0.0, np.nan, np.inf, 2.0])
+    def test_a_row_that_has_no_direction_is_refused_by_its_number(
+        self, make: Callable[[Vectors], Shard], bad: float
+    ) -> None:
+        rows = directions(20)
+        rows[17] = bad
+        with pytest.raises(BadInput, match="row 17 has length"):
+            make(rows)
+
     def test_an_empty_shard_finds_nothing(self, make: Callable[[Vectors], Shard]) -> None:
         assert make(np.empty((0, 8), np.float32)).nearest(directions(2), 5).rows.shape == (2, 0)
 
