@@ -29,18 +29,24 @@ class Lived:
     things: int
     held_out: int
     verdicts: Mapping[str, Verdict]
+    live: frozenset[str]  # roles that go live
     learned: Learned | None  # what the library keeps: its own roles of before, and those that are surely better now
 
     def as_dict(self) -> dict[str, Any]:
-        live = sorted(role for role, one in self.verdicts.items() if one.better)
-        about = {"keys": list(self.keys), "things": self.things, "held_out": self.held_out, "live": live}
+        about = {"keys": list(self.keys), "things": self.things, "held_out": self.held_out, "live": sorted(self.live)}
         return about | {"verdicts": {role: one.as_dict() for role, one in self.verdicts.items()}}
 
 
 def edits_of_library(
-    library: Library, keys: Sequence[str] | None, recipe: EditsRecipe, report: Callable[[str], None]
+    library: Library,
+    keys: Sequence[str] | None,
+    recipe: EditsRecipe,
+    report: Callable[[str], None],
+    *,
+    over_shipped: bool = False,
 ) -> Lived:
-    """Nothing is written."""
+    """Nothing is written. What the library's space ships stays, unless told otherwise: metadata say each value in one
+    way, so that nobody can judge here what was learned from many."""
     from hearsee.indexer.align.edits import learn_edits  # it needs torch
 
     space = library.space
@@ -55,10 +61,11 @@ def edits_of_library(
     learned = learn_edits(space, train, check, recipe, report)
     now = find_edits(library.folder, space)
     found = verdicts(judged, {} if now is None else now.weights, learned.weights, recipe.seed)
-    better = {role: learned.weights[role] for role, one in found.items() if one.better}
+    own = find_edits(library.folder, space, shipped=False)
+    theirs = set() if now is None or over_shipped else now.weights.keys() - ({} if own is None else own.weights).keys()
+    better = {role: learned.weights[role] for role, one in found.items() if one.better and role not in theirs}
     kept = None
     if better:
-        own = find_edits(library.folder, space, shipped=False)
         told = {**learned.about, "judged": {role: one.as_dict() for role, one in found.items()}}
         kept = Learned(space.fingerprint, space.dim, {**({} if own is None else own.weights), **better}, told)
-    return Lived(facts.keys, len(facts), len(judged), found, kept)
+    return Lived(facts.keys, len(facts), len(judged), found, frozenset(better), kept)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -158,8 +159,20 @@ def test_what_is_no_better_does_not_go_live(library: Library) -> None:
     found = edits_of_library(library, None, EditsRecipe(steps=1, batch=8, answers=20), lambda _: None)
     assert set(found.verdicts) == {EDIT, WITHOUT}
     assert not found.verdicts[EDIT].better
-    live = {role for role, one in found.verdicts.items() if one.better}
-    assert (found.learned is None) == (not live)
+    assert found.live == {role for role, one in found.verdicts.items() if one.better}
+    assert (found.learned is None) == (not found.live)
+
+
+def test_what_a_space_ships_stays_unless_told_otherwise(home: Path, tmp_path: Path) -> None:
+    """A rule that shipped is worse here, but was learned from more words than metadata hold."""
+    start = start_weights(DIM, np.random.default_rng(3))
+    (tmp_path / FILE).write_bytes(packed(Learned(hash_space().fingerprint, DIM, {EDIT: start})))
+    recipe = EditsRecipe(steps=25, batch=48, answers=80)
+    with Library.open(home, None, replace(hash_space(), fusion=tmp_path)) as library:
+        for over in (False, True):
+            found = edits_of_library(library, None, recipe, lambda _: None, over_shipped=over)
+            assert found.verdicts[EDIT].better
+            assert (EDIT in found.live) == over
 
 
 def test_a_rule_against_itself_gains_nothing(library: Library) -> None:

@@ -13,6 +13,7 @@ from hearsee.api.terminal import console, print_json, table, visible
 if TYPE_CHECKING:
     from hearsee.core.settings import Settings
     from hearsee.indexer.align.edits import EditsRecipe
+    from hearsee.search.evaluate.edited import Verdict
     from hearsee.search.evaluate.learning import Lived
 
 SEED = 6_000_000  # far from those of the towers, of fusion and of the benchmarks
@@ -32,6 +33,9 @@ def align_edits(
     keys: Annotated[
         str | None, typer.Option("--keys", metavar="KEYS", help="Metadata to learn from. Else all that vectors tell.")
     ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Also replace what the library's space ships, where that does worse here.")
+    ] = False,
     forget: Annotated[bool, typer.Option("--forget", help="Drop what the library has learned before.")] = False,
     steps: Annotated[int | None, typer.Option("--steps", help="How long to learn.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Decides the draws and the first weights.")] = 0,
@@ -51,10 +55,12 @@ def align_edits(
     elif forget:
         _forget(settings_from(library, database), as_json=as_json)
     else:
-        _from_library(settings_from(library, database), parse_names(keys), recipe, as_json=as_json)
+        _from_library(settings_from(library, database), parse_names(keys), recipe, replace=replace, as_json=as_json)
 
 
-def _from_library(settings: Settings, keys: list[str] | None, recipe: EditsRecipe, *, as_json: bool) -> None:
+def _from_library(
+    settings: Settings, keys: list[str] | None, recipe: EditsRecipe, *, replace: bool, as_json: bool
+) -> None:
     """What is surely better on things that nothing was learned from is kept with the library, and nothing else."""
     from hearsee.core.edits import FILE
     from hearsee.core.fuser import packed
@@ -64,7 +70,7 @@ def _from_library(settings: Settings, keys: list[str] | None, recipe: EditsRecip
 
     told = console(stderr=True)
     with Library.open(settings.library, settings.database) as opened:
-        found = edits_of_library(opened, keys, recipe, lambda line: told.print(visible(line)))
+        found = edits_of_library(opened, keys, recipe, lambda line: told.print(visible(line)), over_shipped=replace)
     if found.learned is not None:
         keep(settings.library, FILE, packed(found.learned))
     if as_json:
@@ -77,7 +83,7 @@ def _show(settings: Settings, found: Lived) -> None:
     rows = [
         (
             ROLES[one.role], f"{one.questions:,}", f"{one.before:.3f}", f"{one.after:.3f}",
-            f"{one.after - one.before:+.3f} ({one.low:+.3f} to {one.high:+.3f})", "yes" if one.better else "no",
+            f"{one.after - one.before:+.3f} ({one.low:+.3f} to {one.high:+.3f})", _live(found, one),
         )
         for one in found.verdicts.values()
     ]  # fmt: skip
@@ -86,6 +92,12 @@ def _show(settings: Settings, found: Lived) -> None:
     console().print(table(title, columns, rows, right=(1, 2, 3, 4)))
     kept = "searches use it from their next opening on; `hearsee align edits --forget` takes it back"
     console().print(visible(kept if found.learned else f"nothing changes in {settings.library}"), style="dim")
+
+
+def _live(found: Lived, one: Verdict) -> str:
+    if one.role in found.live:
+        return "yes"
+    return "no: what ships knows more words (--replace)" if one.better else "no"
 
 
 def _forget(settings: Settings, *, as_json: bool) -> None:
