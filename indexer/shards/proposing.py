@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any, Protocol, TypeAlias
 
@@ -107,7 +107,7 @@ def answer(
         # Asked for more than wanted, a search whose places hold hardly any allowed row is told by its padding.
         seen = min(SPARE * k, count)
         breadth, distrusted = widen(units, allowed, effort.breadth)
-        wide = Effort(breadth, max(1, ceil(effort.refine / SPARE)))
+        wide = replace(effort, breadth=breadth, refine=max(1, ceil(effort.refine / SPARE)))
         selector = Selector(allowed)
         scores, rows = propose(units, seen, wide, selector.faiss)
         rows[distrusted] = -1
