@@ -1,0 +1,278 @@
+"""What decoding costs: pictures against the stock transform, an hour of sound in flat memory. Ratios of one run.
+
+`python benchmarks/media.py [--json] [--photos FOLDER] [--mobilenet FILE]`. Pictures are JPEGs of 640 and 1280 pixels
+across and of 12 megapixels: photos of the folder made larger with some grain, else textures made by code. Stock is
+open_clip's own transform, which ends in a float tensor; ours is what a space for real media does: draft, one fused cut,
+whole numbers to the device and scaled there. Both are counted in seconds of one core (CPU time), file by file in turns.
+How alike the vectors are is asked of a ViT-B/32 with random weights, and of a real MobileNet where its .tflite file is
+given (`pip install ai-edge-litert`). Every sound is made by code: noise that swells like speech.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from hearsee.core.encoders.device import Run, pixels
+from hearsee.core.encoders.openclip import MEAN, STD, quiet
+from hearsee.core.media import Limits, Piece
+from hearsee.core.media.prepare import prepare
+from hearsee.core.modality import Modality
+
+SIZES = {"640 px": (640, 480), "1280 px": (1280, 960), "12 megapixels": (4000, 3000)}
+WANTED = {"640 px": 1.5, "1280 px": 2.5, "12 megapixels": 2.5}
+LEAST_COSINE = 0.999
+SIDE, MODEL, BATCH = 224, "ViT-B-32", 32
+PICTURE = "hearsee.core.encoders.prepare_picture:picture?" + json.dumps(
+    {"mode": "shortest", "resize": [SIDE, SIDE], "crop": [SIDE, SIDE], "filter": "bicubic", "fused": True, "draft": 2}
+)
+# The windows of CLAP: 10 s of 48 kHz as 64 mel bands.
+SOUND = "hearsee.core.encoders.prepare_sound:log_mel?" + json.dumps(
+    {"rate": 48_000, "window": 10, "hop": 10, "mels": 64, "fft": 1024, "stride": 480, "low": 50, "high": 14_000}
+    | {"scale": "slaney"}
+)
+MINUTES, RATE = (5, 60), 32_000
+Pixels = NDArray[np.uint8]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--json", action="store_true")
+    options.add_argument("--photos", type=Path, help="a folder of JPEGs, instead of textures made by code")
+    options.add_argument("--mobilenet", type=Path, help="a .tflite file that makes vectors of 224 x 224 pictures")
+    options.add_argument("--count", type=int, default=24, help="pictures of each size")
+    options.add_argument("--sound", type=int, help=argparse.SUPPRESS)  # minutes, in a process of its own
+    given = options.parse_args()
+    if given.sound is not None:
+        print(json.dumps(hear(given.sound)))
+        return
+    answer = {"pictures": see(given.photos, given.mobilenet, given.count), "sounds": [alone(m) for m in MINUTES]}
+    short, long = answer["sounds"]
+    answer["memory_ratio"] = round(long["peak_mib"] / short["peak_mib"], 3)
+    print(json.dumps(answer)) if given.json else show(answer)
+
+
+def see(photos: Path | None, mobilenet: Path | None, count: int) -> list[dict[str, Any]]:
+    import open_clip
+    import torch
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    with quiet():
+        model, _, stock = open_clip.create_model_and_transforms(MODEL, pretrained=None)
+    judges = {f"{MODEL}, random weights": _vit(model.eval())}
+    if mobilenet is not None:
+        judges["MobileNet"] = _mobilenet(mobilenet)
+    return [compare(name, size, files(photos, size, count), stock, judges) for name, size in SIZES.items()]
+
+
+def compare(
+    name: str, size: tuple[int, int], raws: list[bytes], stock: Any, judges: dict[str, Callable[[Any], Any]]
+) -> dict[str, Any]:
+    """Seconds of one core for each way, and the cosines between what towers make of both."""
+    import torch
+
+    ways: dict[str, Callable[[bytes], Any]] = {
+        "stock": lambda raw: stock(Image.open(io.BytesIO(raw))),
+        "ours": lambda raw: prepared(raw),
+        "scaling": lambda _: scaled([batch[0]] * BATCH),  # as it is done: many at once
+        "decoding alone": lambda raw: Image.open(io.BytesIO(raw)).load(),
+    }
+    batch = [prepared(raws[0])]
+    taken: dict[str, list[float]] = {way: [] for way in ways}
+    for turn in range(4):
+        for raw in raws:
+            for way, function in ways.items():
+                began = time.thread_time()
+                function(raw)
+                if turn:  # the first turn warms up
+                    taken[way].append(time.thread_time() - began)
+    seconds = {way: median(values) for way, values in taken.items()}
+    seconds["ours"] += seconds["scaling"] / BATCH
+    theirs = torch.stack([stock(Image.open(io.BytesIO(raw))) for raw in raws])
+    mine = scaled([prepared(raw) for raw in raws])
+    cosines = {judge: alike(vectors(theirs), vectors(mine)) for judge, vectors in judges.items()}
+    faster = seconds["stock"] / seconds["ours"]
+    return {
+        "name": name,
+        "size": size,
+        "kilobytes": round(sum(map(len, raws)) / len(raws) / 1000),
+        "milliseconds": {way: round(1e3 * value, 2) for way, value in seconds.items()},
+        "faster": round(faster, 2),
+        "wanted": WANTED[name],
+        "cosines": cosines,
+        "met": faster >= WANTED[name] and all(one["mean"] >= LEAST_COSINE for one in cosines.values()),
+    }
+
+
+def prepared(raw: bytes) -> Piece:
+    (piece,) = prepare(PICTURE, Modality.IMAGE, raw, Limits())
+    return piece
+
+
+def scaled(pieces: list[Piece]) -> Any:
+    return pixels(pieces, MEAN, STD, Run(device="cpu"))
+
+
+def alike(theirs: NDArray[np.float64], mine: NDArray[np.float64]) -> dict[str, float]:
+    lengths = np.linalg.norm(theirs, axis=1) * np.linalg.norm(mine, axis=1)
+    cosines = (theirs * mine).sum(axis=1) / lengths
+    apart = (theirs * np.roll(theirs, 1, axis=0)).sum(axis=1) / np.linalg.norm(theirs, axis=1) ** 2
+    return {
+        "mean": round(float(cosines.mean()), 5),
+        "least": round(float(cosines.min()), 5),
+        "other pictures": round(float(apart.mean()), 3),  # what cosines are worth here
+    }
+
+
+def _vit(model: Any) -> Callable[[Any], NDArray[np.float64]]:
+    import torch
+
+    def vectors(batch: Any) -> NDArray[np.float64]:
+        with torch.inference_mode():
+            return np.asarray(model.encode_image(batch).numpy(), np.float64)
+
+    return vectors
+
+
+def _mobilenet(path: Path) -> Callable[[Any], NDArray[np.float64]]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    net = Interpreter(str(path))
+    net.allocate_tensors()
+    (into,), (out,) = net.get_input_details(), net.get_output_details()
+    step, zero = out["quantization"]
+
+    def vectors(batch: Any) -> NDArray[np.float64]:
+        whole = batch.numpy() * np.reshape(STD, (3, 1, 1)) + np.reshape(MEAN, (3, 1, 1))
+        found = []
+        for picture in (whole * 255).round().clip(0, 255).astype(np.uint8):
+            net.set_tensor(into["index"], picture.transpose(1, 2, 0)[None])
+            net.invoke()
+            found.append((net.get_tensor(out["index"]).reshape(-1).astype(np.float64) - zero) * (step or 1))
+        return np.array(found)
+
+    return vectors
+
+
+def files(photos: Path | None, size: tuple[int, int], count: int) -> list[bytes]:
+    """JPEGs of one size: photos or textures, with the grain of a sensor."""
+    rng = np.random.default_rng(0)
+    known = sorted(photos.glob("*.jp*g")) if photos is not None else []
+    raws = []
+    for number in range(max(4, count // 4) if size[0] > 2000 else count):
+        if known:
+            with Image.open(known[number * len(known) // count]) as photo:
+                picture = photo.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+        else:
+            picture = texture(rng).resize(size, Image.Resampling.BICUBIC)
+        grain = rng.normal(0, 4, (size[1], size[0], 1))
+        seen = Image.fromarray((np.asarray(picture) + grain).clip(0, 255).astype(np.uint8))
+        out = io.BytesIO()
+        seen.save(out, "JPEG", quality=88)
+        raws.append(out.getvalue())
+    return raws
+
+
+def texture(rng: np.random.Generator) -> Image.Image:
+    """Noise with as much of every scale as photos have: each octave half as strong as the one below."""
+    canvas = np.zeros((300, 400, 3))
+    for octave in range(7):
+        tile = rng.normal(0, 60 / 2 ** (octave / 1.5), (3 * 2**octave, 4 * 2**octave, 3)).astype(np.float32)
+        layers = [Image.fromarray(tile[:, :, band]).resize((400, 300), Image.Resampling.BICUBIC) for band in range(3)]
+        canvas += np.stack([np.asarray(layer) for layer in layers], axis=2)
+    return Image.fromarray((canvas + 128).clip(0, 255).astype(np.uint8))
+
+
+def alone(minutes: int) -> dict[str, Any]:
+    """One sound in a process of its own, whose peak memory is then the sound's."""
+    done = subprocess.run([sys.executable, __file__, "--sound", str(minutes)], capture_output=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def hear(minutes: int) -> dict[str, Any]:
+    """Windows of a long stereo FLAC, twice: seconds, the memory that decoding took, and whether both agree."""
+    out = io.BytesIO()
+    rng = np.random.default_rng(0)
+    swell = np.abs(np.sin(np.arange(RATE * 60) * (np.pi * 4 / RATE)))[:, None]
+    with soundfile.SoundFile(out, "w", RATE, 2, format="FLAC") as file:
+        for _ in range(minutes):
+            file.write((rng.standard_normal((RATE * 60, 2)) * swell * 200).astype(np.int16))
+    raw = out.getvalue()
+    limits = Limits(max_seconds=3_600)
+    prepare(SOUND, Modality.AUDIO, _tone(), limits)  # what is loaded once
+    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    pieces = prepare(SOUND, Modality.AUDIO, raw, limits)
+    seconds = time.process_time() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    held = sum(piece.data.nbytes for piece in pieces)
+    again = prepare(SOUND, Modality.AUDIO, raw, limits) if minutes < 10 else pieces
+    return {
+        "minutes": minutes,
+        "megabytes": round(len(raw) / 1e6, 1),
+        "windows": len(pieces),
+        "windows_mib": round(held / 2**20, 1),
+        "cpu_seconds": round(seconds, 1),
+        "times_real_time": round(60 * minutes / seconds),
+        "peak_mib": round((peak - before) / 2**10 - held / 2**20, 1),  # beyond the file and its windows
+        "whole_mib": round(minutes * 60 * RATE * 2 * 4 / 2**20),  # what its samples would take at once
+        "same_twice": all(np.array_equal(one.data, two.data) for one, two in zip(pieces, again, strict=True)),
+    }
+
+
+def _tone() -> bytes:
+    out = io.BytesIO()
+    soundfile.write(out, np.zeros((RATE * 11, 2), np.float32), RATE, format="FLAC")
+    return out.getvalue()
+
+
+def show(answer: dict[str, Any]) -> None:
+    console = Console()
+    table = Table(
+        "JPEGs", "kB", "stock ms", "ours ms", "faster", "wanted", "cosine: mean, least", title="Pictures, one core"
+    )
+    for row in answer["pictures"]:
+        cosines = "; ".join(f"{judge} {one['mean']}, {one['least']}" for judge, one in row["cosines"].items())
+        spent = row["milliseconds"]
+        table.add_row(
+            row["name"], str(row["kilobytes"]), str(spent["stock"]), str(spent["ours"]), f"{row['faster']} times",
+            f"{row['wanted']}: {'met' if row['met'] else 'missed'}", cosines,
+        )  # fmt: skip
+    console.print(table)
+    table = Table(
+        "sound",
+        "windows",
+        "CPU s",
+        "x real time",
+        "peak MiB beyond file and windows",
+        "samples at once MiB",
+        "same twice",
+    )
+    for row in answer["sounds"]:
+        table.add_row(
+            f"{row['minutes']} min", str(row["windows"]), str(row["cpu_seconds"]), str(row["times_real_time"]),
+            str(row["peak_mib"]), str(row["whole_mib"]), str(row["same_twice"]),
+        )  # fmt: skip
+    console.print(table)
+    console.print(f"peak memory, 60 minutes over 5: {answer['memory_ratio']} times")
+
+
+if __name__ == "__main__":
+    main()
