@@ -6,7 +6,7 @@ const FIRST = 24, MOST = 192, MAX_FACTS = 8;
 const SAID = [["q", "words"], ["but", "edit"], ["not", "without"]]; // in the address, and where it is typed
 const FILM = /\.(mp4|m4v|mov|mkv|webm)$/i;
 const KINDS = { image: "picture", audio: "sound", text: "text" };
-const state = { files: [], like: [], k: FIRST, asking: null };
+const state = { files: [], like: [], k: FIRST, asking: null, token: null, why: null };
 
 function make(tag, className, ...children) {
   const element = document.createElement(tag);
@@ -57,6 +57,7 @@ function question() {
   for (const { kind, file } of state.files) form.append(kind, file, file.name || kind);
   if (wanted().length) form.append("wanted", wanted().join(","));
   form.append("k", state.k);
+  if (parts() > 1) form.append("keep", "true"); // so that why a hit is here can be asked without sending it all again
   return form;
 }
 
@@ -90,6 +91,7 @@ async function recall() {
   await ask();
 }
 
+const parts = () => SAID.filter(([, id]) => at(id).value.trim()).length + state.files.length + state.like.length;
 const asked = () => Boolean(at("words").value.trim() || state.files.length || state.like.length);
 
 function search() {
@@ -123,8 +125,9 @@ async function ask() {
 
 async function answer(asking) {
   const began = performance.now();
-  const { hits, nothing_close: nothingClose } = await fetched("/v1/search", { method: "POST", body: question(), signal: asking.signal });
+  const { hits, nothing_close: nothingClose, token } = await fetched("/v1/search", { method: "POST", body: question(), signal: asking.signal });
   const took = Math.max(1, Math.round(performance.now() - began));
+  Object.assign(state, { token, why: null });
   at("hits").replaceChildren(...hits.map(card));
   at("more").hidden = hits.length < state.k || state.k >= MOST;
   document.title = `${at("words").value.trim() || "Search"} – Hearsee`;
@@ -140,6 +143,7 @@ async function browse(asking) {
   const pages = await Promise.all(kinds.map((kind) => fetched(`/v1/items?modality=${kind}&limit=8`, options)));
   const items = [];
   for (let row = 0; row < 8 && items.length < 12; row++) items.push(...pages.flatMap((page) => page.items[row] ?? []));
+  Object.assign(state, { token: null, why: null });
   at("hits").replaceChildren(...items.slice(0, 12).map((item) => card({ item })));
   at("more").hidden = true;
   document.title = "Hearsee";
@@ -266,8 +270,48 @@ function foot(item, score, span, chance) {
   const alike = make("button", "alike", "More like this");
   alike.type = "button";
   alike.addEventListener("click", () => moreLike(item));
+  if (state.token) line.append(why(item));
   line.append(alike);
   return line;
+}
+
+// --- why a hit is here --------------------------------------------------------------------------------------------
+
+function why(item) {
+  const button = make("button", "why", "Why?");
+  button.type = "button";
+  button.setAttribute("aria-expanded", "false");
+  button.addEventListener("click", async () => {
+    const about = button.closest(".about"), shown = about.querySelector(".shares");
+    if (shown) shown.remove();
+    else {
+      const told = await reasons().catch((error) => { say(error.message, true); return null; });
+      if (!told) return;
+      about.append(shares(told.get(item.id)));
+    }
+    button.setAttribute("aria-expanded", String(!shown));
+  });
+  return button;
+}
+
+/** What each part did for each hit, asked for once: the service looks again without each of the parts. */
+function reasons() {
+  const body = { token: state.token, k: state.k, explain: true, ...(wanted().length ? { wanted: wanted() } : {}) };
+  state.why ??= fetched("/v1/search", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) })
+    .then(({ hits }) => new Map(hits.map((hit) => [hit.item.id, hit.explanation])))
+    .catch((error) => { state.why = null; throw error; });
+  return state.why;
+}
+
+function shares(told) {
+  const list = make("dl", "shares");
+  for (const { part, share, edit, negative, rank_without: rank } of told?.parts ?? []) {
+    const name = `${edit ? "but " : negative ? "but not " : ""}${part.replace(/^(edit|without) /, "").replace(/^text /, "")}`;
+    const without = rank ? `, rank ${rank} without it` : "";
+    list.append(make("div", "", make("dt", "", name), make("dd", "", `${share < 0 ? "−" : "+"}${Math.abs(share).toFixed(2)}${without}`)));
+  }
+  if (!list.children.length) list.append(make("div", "", make("dt", "", "Nobody can tell: its score is no cosine.")));
+  return list;
 }
 
 function fileName(uri) {

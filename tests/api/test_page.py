@@ -174,6 +174,27 @@ def test_an_edit_alone_asks_for_what_it_is_about(page: Page) -> None:
     expect(page.locator("#status")).to_have_text("Say what to look for, too.")
 
 
+def test_a_hit_tells_why_it_is_here(page: Page, server: str) -> None:
+    """The shares that the page shows are those of the service, and add up to the score."""
+    page.locator("#words").fill("bell")
+    page.locator("#words").press("Enter")
+    expect(page.locator("#status")).to_contain_text("hits in")
+    expect(page.locator(".why")).to_have_count(0)  # of one part alone there is nothing to tell
+    page.locator("#edit").fill("blue")
+    page.locator("#without").fill("rain")
+    page.locator("#without").press("Enter")
+    card = page.locator("#hits > .card").first
+    card.locator(".why").click()
+    expect(card.locator(".shares dt")).to_have_text(["'bell'", "but 'blue'", "but not 'rain'"])
+    asked = {"text": "bell", "edit": "blue", "without": "rain", "k": 24, "explain": True}
+    hit = httpx.post(f"{server}/v1/search", json=asked).json()["hits"][0]
+    assert card.get_attribute("data-id") == str(hit["item"]["id"])
+    shown = [one.split(",")[0].replace("−", "-") for one in card.locator(".shares dd").all_inner_texts()]
+    assert shown == [f"{part['share']:+.2f}" for part in hit["explanation"]["parts"]]
+    card.locator(".why").click()
+    expect(card.locator(".shares")).to_have_count(0)
+
+
 def test_a_hostile_caption_stays_text(page: Page) -> None:
     page.locator("#words").fill(HOSTILE)
     page.get_by_text("Words", exact=True).click()
