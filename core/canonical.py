@@ -18,18 +18,18 @@ TEXTS = ("Two small bells far away, and a dog barks once in the rain.", "Ein ROT
 def canonical_inputs(modality: Modality) -> list[bytes]:
     """The bytes of a few files made by code, the same on every machine."""
     if modality is Modality.IMAGE:
-        return [_png(_stripes(199, 301)), _png(_blocks(352, 224))]
+        # For towers that see about 96 pixels, about 224 and more, and for colours and crops.
+        return [_png(_waves(199, 301, 7.5)), _png(_waves(280, 350, 3.1)), _png(_blocks(352, 224))]
     if modality is Modality.AUDIO:
         return [_wav(_sweep(44_100, 2.5), 44_100), _wav(_clicks(16_000, 1.25), 16_000)]
     return [text.encode() for text in TEXTS]
 
 
-def _stripes(height: int, width: int) -> NDArray[np.uint8]:
-    """Fine coloured stripes, whole numbers only: what a resize does to them depends on its filter and its crop."""
+def _waves(height: int, width: int, period: float) -> NDArray[np.uint8]:
+    """Waves down, across and aslant, a channel each: nearly as fine as what a tower still sees, so filters show."""
     y, x = np.mgrid[:height, :width]
-    return np.stack([(x * 85 + y * 36) % 256, (x * 11 + (y // 3) * 64) % 256, (x * y) // 7 % 256], axis=2).astype(
-        np.uint8
-    )
+    down, across, aslant = (np.sin(2 * np.pi * at / period) for at in (0.93 * y, x, (x + y) / np.sqrt(2)))
+    return np.rint(127.5 + 127 * np.stack([across, down, aslant], axis=2)).astype(np.uint8)
 
 
 def _blocks(height: int, width: int) -> NDArray[np.uint8]:

@@ -24,8 +24,8 @@ from hearsee.core.media.prepare import prepare
 from hearsee.core.modality import Modality
 from hearsee.core.vectors import Vectors, unit
 
-FORMAT = 1
-# bfloat16 on a GPU stays above 0.999 of float32 on a CPU; another filter, another crop or other weights do not.
+FORMAT = 2  # also when canonical inputs change: golden vectors of another format are made anew
+# What bfloat16 rounds stays above 0.999; another filter, another crop or other weights do not.
 LEAST_COSINE = 0.998
 PIECES = 2  # of each input, the first ones: the window rule itself is in the contract
 # Modules whose releases may change a vector, and the packages that they come from.
@@ -55,11 +55,14 @@ class Golden:
         return json.dumps(held, sort_keys=True)
 
     @classmethod
-    def parse(cls, text: str) -> Golden:
+    def parse(cls, text: str | None) -> Golden | None:
+        """What is kept; none where nothing is, or what another version made of other inputs."""
+        if text is None:
+            return None
         try:
             held = json.loads(text)
             if held["format"] != FORMAT:
-                raise ValueError(f"format {held['format']}, not {FORMAT}")
+                return None
             rows = np.frombuffer(base64.b64decode(held["rows"]), "<f2").reshape(held["shape"])
             return cls(rows, {str(name): str(number) for name, number in held["libraries"].items()})
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -119,18 +122,17 @@ class GoldenTower:
         return self.inner.encode(pieces)
 
     def _check(self) -> None:
-        kept = self._kept()
+        before = Golden.parse(self._kept())
         try:
             now = golden_of(self.inner, self._modality)
         except (HearseeError, ValueError, ArithmeticError) as error:  # a plug-in that takes no such media, perhaps
-            if kept is not None:
-                raise Refused(self._drifted(Golden.parse(kept), None, str(error))) from error
+            if before is not None:
+                raise Refused(self._drifted(before, None, str(error))) from error
             return
-        if kept is None:
+        if before is None:
             if self._keep is not None:
                 self._keep(now)
             return
-        before = Golden.parse(kept)
         if (said := before.drift(now)) is not None:
             raise Refused(self._drifted(before, now, said))
 

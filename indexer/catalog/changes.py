@@ -129,7 +129,7 @@ class Change:
     heads: Sequence[NewHeads] = ()
     live: Live | None = None
     forget: Sequence[int] = ()  # heads that are not live, by id
-    golden: Mapping[Modality, str] = field(default_factory=dict)  # of towers that have none yet
+    golden: Mapping[Modality, str] = field(default_factory=dict)  # of towers that have none
     space: Space | None = None  # to have vectors in from now on, beside the others
     serve: int | None = None  # the space that is live from now on
     leave: int | None = None  # a space that is not live: its vectors go, and items that have none elsewhere

@@ -296,9 +296,9 @@ class Commit:
         self._drop_segments(ids)
 
     def _keep_golden(self, change: Change) -> None:
-        """What is there stays: it is what later loads are held against."""
+        """Given only where there is none of its kind: what is there is what later loads are held against."""
         for modality, golden in change.golden.items():
-            mine = (towers.c.space_id == self._space, towers.c.modality == str(modality), towers.c.golden.is_(None))
+            mine = (towers.c.space_id == self._space, towers.c.modality == str(modality))
             self._db.execute(update(towers).where(*mine).values(golden=golden))
 
     def _turn(self, change: Change) -> None:
