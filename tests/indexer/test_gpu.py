@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import faiss
@@ -11,12 +12,17 @@ import numpy as np
 import pytest
 
 from hearsee.core.errors import BadInput
+from hearsee.core.modality import Modality
 from hearsee.core.vectors import Bitmap, Vectors, unit
-from hearsee.indexer.shards import gpu_exact
+from hearsee.indexer.batch import Batch
+from hearsee.indexer.library import Library
+from hearsee.indexer.shards import gpu_exact, ledger
 from hearsee.indexer.shards.flat import FlatShard
 from hearsee.indexer.shards.gpu import GpuKind, GpuShard, Spread, bytes_per_vector, gpus, kind_on_gpu, placed
 from hearsee.indexer.shards.half import HalfShard
 from hearsee.indexer.shards.proposing import Effort, Padded
+from hearsee.indexer.writer import Writer
+from tests.indexer.stock import SPACE, add, vectors
 
 ROWS, DIM = 40_000, 32
 
@@ -132,3 +138,25 @@ def test_a_kind_that_is_none_is_refused() -> None:
     assert kind_on_gpu("gpu-ivf-sq") is GpuKind.SQ
     with pytest.raises(BadInput, match="choose one of gpu-exact"):
         kind_on_gpu("gpu")
+
+
+@pytest.mark.parametrize("devices", [("cpu",), ("cpu", "cpu", "cpu")])
+def test_a_library_answers_from_gpus_as_it_does_without(
+    tmp_path: Path, devices: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the last bit, with what is new and what is removed; here torch's products run on the CPU."""
+    with Writer.open(tmp_path / "library", space=SPACE) as writer:
+        writer.commit(Batch([add(f"file:///{n}") for n in range(900)]))
+        writer.build_shards()
+        writer.commit(Batch([add(f"file:///new{n}") for n in range(30)], remove=list(range(1, 40))))
+    asked = np.concatenate([vectors(f"query {n}", 0, 1) for n in range(30)])
+    allowed = np.arange(20, 500, 3, dtype=np.int64)
+    answers = []
+    for there in ((), devices):
+        monkeypatch.setattr(ledger, "gpus", lambda there=there: there)
+        with Library.open(tmp_path / "library", space=SPACE) as library:
+            gallery = library.snapshot().parts[Modality.IMAGE]
+        assert isinstance(gallery.sources[0].shard, GpuShard if there else FlatShard)
+        assert gallery.exact
+        answers.append([gallery.nearest(asked, 10), gallery.nearest(asked, 10, allowed)])
+    assert answers[0] == answers[1]
