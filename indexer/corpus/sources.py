@@ -6,6 +6,7 @@ import itertools
 import os
 import stat
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,8 +16,10 @@ from hearsee.core.media.limits import Limits
 from hearsee.indexer.corpus.entries import Entry, Rejected, Source, why
 from hearsee.indexer.corpus.files import kind_of_place, modality_by_bytes, modality_by_name, read_file
 from hearsee.indexer.corpus.folders import folder_entries
+from hearsee.indexer.corpus.remote import downloaded, is_remote, read_remote, remote_files
 from hearsee.indexer.corpus.tables import Columns, is_table, table_entries
 from hearsee.indexer.corpus.tars import read_member, tar_entries
+from hearsee.indexer.corpus.web import TYPED
 
 TOYBOX_TABLE = "items.jsonl"  # a folder that holds one is read as this table
 _FIRST = 3  # rows looked at before a table is taken for one
@@ -27,10 +30,13 @@ def open_source(
 ) -> Source:
     """Open a folder, a table (.csv .tsv .jsonl .ndjson .parquet), a plain .tar or a single media file.
 
-    Entries come in an order that is the same every time. An error here means that nothing was read.
+    It may lie elsewhere: at a web address, or wherever fsspec finds it. Entries come in an order that is the same every
+    time. An error here means that nothing was read.
     """
-    path = _path_of(source)
     columns = Columns(path_column, text_column)
+    if is_remote(source):
+        return _elsewhere(source, columns, limits)
+    path = _path_of(source)
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
@@ -53,7 +59,7 @@ def read_item(uri: str, limits: Limits) -> bytes:
     """The bytes of an item again: of its file, its tar member, or the text of its table row."""
     path = local_path(uri)
     if path is None:
-        raise NotFound(f"{uri}: only local files can be read in this version")
+        raise NotFound(f"{uri}: it lies elsewhere, and what is asked for later is read from local files only")
     base, _, fragment = uri.partition("#")
     try:
         if not fragment:
@@ -68,14 +74,43 @@ def read_item(uri: str, limits: Limits) -> bytes:
     raise NotFound(f"{uri}: no such row any more: index {path} again")
 
 
+def _elsewhere(url: str, columns: Columns, limits: Limits) -> Source:
+    try:
+        found = remote_files(url, limits)
+    except BadMedia as error:
+        raise BadInput(f"{url}: {error}") from None
+    if found is not None:
+        return Source(url, _not_empty(found, url))
+    name = Path(urlsplit(url).path)
+    if is_table(name):
+        entries = table_entries(downloaded(url, limits), columns, limits, url)
+        return Source(url, _not_empty(_checked(entries, url, url), url))
+    if name.suffix.lower() == ".tar":
+        copy = downloaded(url, limits)
+        entries = _checked(tar_entries(copy, limits), url, copy.as_uri())
+        return Source(url, _not_empty(_renamed(entries, copy.as_uri(), url), url))
+    modality = modality_by_name(name.name)
+    if modality is None:
+        known = ".csv .tsv .jsonl .ndjson .parquet .tar, or a picture, sound or text"
+        raise BadInput(f"{url}: its name does not say what it is: give {known}")
+    return Source(url, iter([Entry(url, modality, lambda: read_remote(url, limits, TYPED))]))
+
+
+def _renamed(entries: Iterator[Entry | Rejected], copy: str, url: str) -> Iterator[Entry | Rejected]:
+    """Entries of a copy as those of what it is a copy of."""
+    for one in entries:
+        uri = url + one.uri.removeprefix(copy)
+        if isinstance(one, Entry):
+            group = one.group if one.group is None or not one.group.startswith(copy) else url + one.group[len(copy) :]
+            yield replace(one, uri=uri, group=group)
+        else:
+            yield replace(one, uri=uri)
+
+
 def _path_of(source: str) -> Path:
     if "\0" in source or not source:
         raise BadInput(f"{source!r} is not the name of a folder or file")
-    if "://" in source or source.startswith("file:"):
-        path = local_path(source)
-        if path is None:
-            scheme = urlsplit(source).scheme
-            raise BadInput(f"{source}: {scheme}:// is not fetched in this version: download it, give its path")
+    if (path := local_path(source)) is not None:
         source = os.fspath(path)
     return Path(os.path.abspath(Path(source).expanduser()))  # noqa: PTH100  links in it stay as the user wrote them
 

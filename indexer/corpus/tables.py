@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache, partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from hearsee.core.errors import BadInput, BadMedia
 from hearsee.core.item import local_path
@@ -17,6 +17,7 @@ from hearsee.core.media.limits import Limits
 from hearsee.core.modality import Modality
 from hearsee.indexer.corpus.entries import Entry, Rejected, sound_text, why
 from hearsee.indexer.corpus.files import modality_by_bytes, modality_by_name, read_file
+from hearsee.indexer.corpus.remote import listed, remote_entry
 from hearsee.indexer.corpus.rows import READERS, Row
 
 PATH_COLUMNS = ("path", "uri", "url", "file", "filename", "filepath", "file_name", "file_path")
@@ -39,12 +40,13 @@ def is_table(path: Path) -> bool:
     return path.suffix.lower() in READERS
 
 
-def table_entries(path: Path, columns: Columns, limits: Limits) -> Iterator[Entry | Rejected]:
+def table_entries(path: Path, columns: Columns, limits: Limits, url: str | None = None) -> Iterator[Entry | Rejected]:
     """A path column AND a text column give the media item (captioned) and a text item, in one group.
 
+    `url` is where the table really lies, when the path is only a copy of it.
     Rows with the same path give its item once, from the first of them; their texts all become items of its group.
     """
-    table = _Table(path, columns, limits, set())
+    table = _Table(path, columns, limits, set(), url)
     rows = READERS[path.suffix.lower()](path, limits)
     number = 0
     while True:
@@ -53,7 +55,7 @@ def table_entries(path: Path, columns: Columns, limits: Limits) -> Iterator[Entr
             row = next(rows, None)
         except (BadInput, OSError, UnicodeError) as error:
             reason = why(error) if isinstance(error, OSError) else str(error)
-            yield Rejected(path.as_uri(), reason, unseen=True, partial=True)
+            yield Rejected(url or path.as_uri(), reason, unseen=True, partial=True)
             return
         if row is None:
             return
@@ -73,13 +75,14 @@ class _Table:
     columns: Columns
     limits: Limits
     seen: set[int]  # hashes of URIs that were yielded: 8 bytes of them, not the names
+    url: str | None = None
 
     def uri(self, key: str) -> str:
         return f"{self._uri}#{quote(sound_text(key), safe='')}"
 
     @cached_property
     def _uri(self) -> str:
-        return self.path.as_uri()
+        return self.url or self.path.as_uri()
 
     @cached_property
     def _folder(self) -> str:
@@ -135,12 +138,11 @@ class _Table:
         if not isinstance(value, str) or not value or "\0" in value:
             kind = "bytes inside the table: write them to files" if isinstance(value, dict) else f"{value!r:.60}"
             return Rejected(self.uri(key), f"its path must be the name of a file, not {kind}")
-        scheme = urlsplit(value).scheme if "://" in value else ""
-        if scheme and scheme != "file":
-            return Rejected(
-                sound_text(value), f"{scheme}:// is not fetched in this version: download it, give its path"
-            )
-        place = local_path(value) if scheme else Path(os.path.normpath(os.path.join(self._folder, value)))  # noqa: PTH118
+        if (url := listed(value, self.url)) is not None:
+            if isinstance(modality, str) and not isinstance(modality, Modality):
+                return Rejected(sound_text(url), modality)
+            return remote_entry(url, modality, self.url, self.limits)
+        place = local_path(value) if "://" in value else Path(os.path.normpath(os.path.join(self._folder, value)))  # noqa: PTH118
         if place is None or not place.is_absolute():
             return Rejected(self.uri(key), f"{value!r:.60} is not the name of a file")
         if isinstance(modality, str) and not isinstance(modality, Modality):

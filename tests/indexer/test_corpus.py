@@ -135,7 +135,8 @@ def test_links_are_followed_only_inside_the_folder(tmp_path: Path) -> None:
         (lambda path: path, NotFound, "there is no such file or folder"),
         (lambda path: path.mkdir() or path, NotFound, "no pictures, sounds or texts in it; nothing was removed"),
         (lambda path: path.write_bytes(b"PK\3\4") and path, BadInput, "not something to index"),
-        (lambda _: "https://example.org/x.jsonl", BadInput, "https:// is not fetched in this version"),
+        (lambda _: "https://user:secret@example.org/x.jsonl", BadInput, "a password in it"),
+        (lambda _: "nosuch://example.org/x.jsonl", BadInput, "nosuch"),
         (lambda _: "nul\0byte", BadInput, "not the name"),
     ],
 )
@@ -216,7 +217,7 @@ def test_bad_rows_are_reasons_and_do_not_stop_the_table(tmp_path: Path) -> None:
         "{not json",
         "[1, 2]",
         '{"text": ' + "[" * 100_000,
-        {"path": "http://example.org/cat.png"},
+        {"path": "s3://example/cat.png"},
         {"path": {"bytes": "x"}},
         {"path": "nul\0.png"},
         {"colour": "red"},
@@ -227,7 +228,7 @@ def test_bad_rows_are_reasons_and_do_not_stop_the_table(tmp_path: Path) -> None:
     assert [one.text for one in entries(found)] == ["first", "lone \ufffd surrogate", "last"]
     said = reasons(found)
     assert len(said) == 7
-    assert "http:// is not fetched in this version" in said[3]
+    assert "a table may list web addresses and what lies beside it, not s3://" in said[3]
     assert "write them to files" in said[4]
     assert [one.partial for one in found if isinstance(one, Rejected)] == [True] * 3 + [False] * 4
 
