@@ -29,7 +29,7 @@ from tests.indexer.shop import flac, png
 
 HEARSEE = Path(sys.executable).with_name("hearsee")
 WORKER_KIB = 2 * 2**20  # the address space that a decoding process may have: see Limits.worker_bytes
-BASE_KIB = 700 * 2**10  # what the indexing process may hold: its libraries, and a bounded number of files on their way
+MORE_KIB = 250 * 2**10  # what bad files may add to a run over good ones: a bounded number of them on their way
 # What would mean nothing to somebody who has only a folder of photos.
 JARGON = re.compile(r"Traceback|Error\b|Exception|object at 0x|<[a-z_.]+>|errno|NoneType|\.py\b|b'", re.IGNORECASE)
 
@@ -161,7 +161,7 @@ def bad_tar(path: Path) -> set[bytes]:
     }
 
 
-def run_all(root: Path, bad: list[Hazard], space: str) -> tuple[dict[bytes, str], Memory]:
+def run_all(root: Path, bad: list[Hazard], space: str) -> tuple[dict[bytes, str], Memory, Memory]:
     """Index bad files among good ones and check all that holds for any number of them."""
     folder = root / "media"
     put(folder / "bad", ((hazard.name, hazard.raw) for hazard in bad))
@@ -175,6 +175,9 @@ def run_all(root: Path, bad: list[Hazard], space: str) -> tuple[dict[bytes, str]
     put(folder / "odd and bad", ((name + b".jpg", b"nothing") for name in odd))
     elsewhere = put_no_files(folder)
     refused = bad_tar(root / "samples.tar")
+    (root / "usual").mkdir()
+    put(root / "plain", good[-2:])
+    _, usual = index(root / "usual", root / "plain", space=space)
     report, memory = index(root, folder, root / "samples.tar", space=space)
     items, reasons = held(root, space)
 
@@ -191,8 +194,8 @@ def run_all(root: Path, bad: list[Hazard], space: str) -> tuple[dict[bytes, str]
         assert not JARGON.search(reason), (name, reason)
     assert memory.workers
     assert max(memory.workers.values()) < WORKER_KIB
-    assert memory.itself < BASE_KIB
-    return reasons, memory
+    assert memory.itself < usual.itself + MORE_KIB
+    return reasons, memory, usual
 
 
 def test_a_sample_of_bad_files(tmp_path: Path) -> None:
@@ -207,12 +210,13 @@ def test_a_sample_of_bad_files(tmp_path: Path) -> None:
 def test_thousands_of_bad_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     canary = tmp_path / "opened-by-a-pickle"
     bad = [*hazards.damaged(150, seed=7), *hazards.disguised(str(canary)), *hazards.bombs(), *hazards.texts()]
-    reasons, memory = run_all(tmp_path, bad, "toybox")
+    reasons, memory, usual = run_all(tmp_path, bad, "toybox")
     assert not canary.exists()
     plain = {re.sub(r"\d[\d,.:]*", "N", reason) for reason in reasons.values()}
     lines = [
         f"{len(bad):,} bad files, {len(reasons):,} in quarantine, {len(plain)} distinct reasons",
         f"peak memory: {max(memory.workers.values()) >> 10} MiB of a worker, {memory.itself >> 10} MiB of the run",
+        f"{usual.itself >> 10} MiB of a run over two good files",
         f"{len(memory.workers)} decoding processes were started",
         *sorted(plain),
     ]
