@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,8 +10,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hearsee.api.commands.align.live import switch_to, what_was_done
+from hearsee.api.commands.align.runs import (
+    LOSSES,
+    AgainOption,
+    BfloatOption,
+    ChunkOption,
+    CompileOption,
+    DeviceOption,
+    LossOption,
+    SeedOption,
+    TensorboardOption,
+    forget_checkpoint,
+    plain_report,
+    say,
+    show,
+    usable,
+    write_and_draw,
+)
 from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, settings_from
-from hearsee.api.terminal import console, print_json, table, visible
+from hearsee.api.terminal import console, print_json, visible
 
 if TYPE_CHECKING:
     from hearsee.core.head import Head, Heads
@@ -20,24 +37,11 @@ if TYPE_CHECKING:
     from hearsee.core.space import Space
     from hearsee.indexer.align.data import Table
     from hearsee.indexer.align.first import Anchors
-    from hearsee.indexer.align.recall import Estimate
     from hearsee.indexer.align.report import Report
     from hearsee.indexer.align.training import HeadRecipe
 
 RUNS = "align"  # in a library's folder: checkpoint, report and curves of the last training
-KINDS = {"residual": "mlp"}  # what people call them, too
-LOSSES = {"infonce": "info_nce"}
-
-DeviceOption = Annotated[str, typer.Option("--device", help="cpu, cuda, or one of several as cuda:1.")]
-LossOption = Annotated[str, typer.Option("--loss", help="infonce or sigmoid.")]
-TensorboardOption = Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard.")]
-AgainOption = Annotated[bool, typer.Option("--again", help="Start anew where a run was stopped.")]
-BfloatOption = Annotated[bool, typer.Option("--bf16", help="Multiply in bfloat16.")]
-CompileOption = Annotated[bool, typer.Option("--compile", help="Let torch compile what learns.")]
-SeedOption = Annotated[int, typer.Option("--seed", help="Decides the split, the draws and the first weights.")]
-ChunkOption = Annotated[
-    int | None, typer.Option("--chunk", help="Rows at once where a batch is too large for the memory; same gradients.")
-]
+KINDS = {"residual": "mlp"}  # what people call it, too
 
 
 def align_heads(
@@ -168,29 +172,6 @@ def align_heads(
         console().print(visible(line), style="dim")
 
 
-def show(report: Report, after: str = "the old heads") -> None:
-    out = console()
-    cuts = ("recall@1", "recall@5", "recall@10")
-    rows: list[Sequence[object]] = []
-    for direction in report.directions:
-        for when, found in (("before", direction.before), ("after", direction.after), ("gain", direction.gain)):
-            first = (direction.name, f"{direction.questions:,}") if when == "before" else ("", "")
-            rows.append((*first, when, *(_interval(found[cut], signed=when == "gain") for cut in cuts)))
-    out.print(table("On held-out groups", ("direction", "questions", "", *cuts), rows, right=(1, 3, 4, 5)))
-    for note in report.notes:
-        out.print(visible(note), style="yellow")
-    lost = report.forgotten
-    if lost is not None and lost.questions:
-        kept = f"{lost.still_first:,} still come first, {lost.still_among_ten:,} among the first ten"
-        out.print(f"Not forgotten: of {lost.questions:,} questions that {after} answered at once, {kept}.")
-    out.print(visible(report.sentence), style="bold")
-
-
-def _interval(one: Estimate, *, signed: bool) -> str:
-    sign = "+" if signed else ""
-    return f"{one.value:{sign}.3f} ({one.low:{sign}.3f} – {one.high:{sign}.3f})"
-
-
 @dataclass(frozen=True)
 class _Files:
     vectors: Path | None
@@ -236,13 +217,6 @@ def _of_space(space: Space, pairs: Table, texts: tuple[Path, ...]) -> tuple[_Sou
     return _Source(pairs, old, space.fingerprint, towers, anchors), space.dim
 
 
-def say(line: str) -> None:
-    from hearsee.indexer.align.gathered import first
-
-    if first():
-        console(stderr=True).print(visible(line))
-
-
 def _trained(
     settings: Settings, files: _Files, space: str | None, recipe: HeadRecipe, folder: Path, *,
     tensorboard: bool, again: bool,
@@ -267,47 +241,9 @@ def _trained(
     return replace(heads, towers={m: source.towers[m] for m in heads.by_modality if m in source.towers}), report
 
 
-def write_and_draw(folder: Path, report: Report) -> None:
-    from hearsee.core.errors import NotFound
-    from hearsee.indexer.align import curves
-
-    curves.write_report(folder, report)
-    try:
-        curves.draw_curves(folder, report)
-    except NotFound as missing:
-        console(stderr=True).print(visible(str(missing)), style="dim")
-
-
 def _keep(folder: Path, heads: Heads) -> None:
     from hearsee.core.head import FILE, packed_heads
     from hearsee.indexer.files import make_folder, publish
 
     make_folder(folder)
     publish(folder, FILE, lambda sink: sink.write(packed_heads(heads)))
-
-
-def forget_checkpoint(folder: Path) -> None:
-    from hearsee.indexer.align.checkpoint import Checkpoints
-
-    Checkpoints(folder, {}, lambda _: None).clear()
-
-
-def usable(device: str) -> str:
-    import re
-
-    import torch
-
-    from hearsee.core.errors import BadInput
-
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
-        raise BadInput(f"--device is {device!r}: use cpu or cuda")
-    if device != "cpu" and not torch.cuda.is_available():
-        raise BadInput(f"--device {device}: torch sees no GPU here; use cpu")
-    return device
-
-
-def plain_report(report: Report) -> dict[str, Any]:
-    from hearsee.api.answers import plain
-
-    found: dict[str, Any] = plain(report)
-    return found

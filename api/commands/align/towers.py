@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hearsee.api.commands.align.heads import (
+from hearsee.api.commands.align.runs import (
     LOSSES,
     AgainOption,
     BfloatOption,
