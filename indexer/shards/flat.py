@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found
 from hearsee.indexer.shards.filtering import rows_of, score_rows
-from hearsee.indexer.shards.scoring import Memory, Selector, best, checked, directed, nothing
+from hearsee.indexer.shards.scoring import Memory, Selector, best, best_by_products, checked, directed, nothing
 
 FEW = 0.05  # up to this share of rows, gathering the allowed ones is quicker than passing over the others
+SOME = 4  # from so many queries on, a product of matrices beats FAISS's scan for each
+FAISS_MULTIPLIES = 128_000  # numbers in a batch of queries from which FAISS multiplies matrices itself
 MANY = 8  # from so many queries on, one gathering of the allowed rows pays for a product of matrices
 BLOCK_ROWS = 16_384
 PRODUCT_ELEMENTS = 1 << 24  # gathered rows and scores held at once where all are kept: 64 MiB
@@ -75,15 +77,14 @@ class FlatShard:
         k = min(k, count)
         if k <= 0 or not len(points):
             return nothing(len(points))
-        # A product of matrices uses every core and the cache better than FAISS's scan, while its scores fit in memory.
-        if allowed is None:
-            product = len(points) * count <= PRODUCT_ELEMENTS
-        else:
-            product = len(points) >= MANY and count * (self.dim + len(points)) <= PRODUCT_ELEMENTS
-        if 4 * k >= count or product:
+        product = len(points) >= MANY and count * (self.dim + len(points)) <= PRODUCT_ELEMENTS
+        if 4 * k >= count or (product and allowed is not None):
             return self._score_all(points, k, allowed)
         if allowed is None:
-            return Found(*self.index.search(points, k))
+            # FAISS scans once for each query; from so many on it multiplies matrices too, and as fast.
+            if len(points) < SOME or points.size >= FAISS_MULTIPLIES:
+                return Found(*self.index.search(points, k))
+            return best_by_products(points, k, self._matrix)
         selector = Selector(allowed)
         params = faiss.SearchParameters(sel=selector.faiss)  # type: ignore[call-arg]
         return Found(*self.index.search(points, k, params=params))

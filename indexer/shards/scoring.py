@@ -13,6 +13,9 @@ from hearsee.core.errors import BadInput
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found
 
+SMALL_PRODUCT = 1_000_000  # multiplications up to which OpenBLAS multiplies in place, and copies nothing first
+SMALL_ROWS, PRODUCT_ROWS = 56, 512  # of a product: at least for the small ones, and where only large ones are left
+SIFTED_ROWS = 8_192  # scored before what is best among them is picked out
 BLOCK_ELEMENTS = 1 << 23  # numbers of rows converted or gathered at once: 32 MiB of float32
 
 SIGN_AND_VALUE = np.array(0x8FFFE000, np.uint32).view(np.int32)
@@ -84,6 +87,42 @@ def best_by_blocks(points: Vectors, k: int, rows: int, block: Callable[[int, int
         kept, order = best(all_scores, min(k, all_scores.shape[1]))
         found = Found(kept, np.take_along_axis(all_rows, order, axis=1))
     return found
+
+
+def best_by_products(points: Vectors, k: int, matrix: Vectors) -> Found:
+    """The k best of the matrix's rows by products of matrices; of each block what beats the k-th so far is picked."""
+    queries = len(points)
+    columns = np.ascontiguousarray(points.T)  # (dim, queries)
+    small = SMALL_PRODUCT // max(1, columns.size)
+    step = small if small >= SMALL_ROWS else PRODUCT_ROWS
+    scores = np.empty((min(SIFTED_ROWS, len(matrix)), queries), np.float32)
+    found = nothing(queries)
+    for start in range(0, len(matrix), SIFTED_ROWS):
+        block = matrix[start : start + SIFTED_ROWS]
+        for at in range(0, len(block), step):
+            np.matmul(block[at : at + step], columns, out=scores[at : min(at + step, len(block))])
+        found = _sifted(found, scores[: len(block)], start, k)
+    return found
+
+
+def _sifted(found: Found, scores: NDArray[np.float32], start: int, k: int) -> Found:
+    """The best of what was found and of a block's scores."""  # (rows, queries)
+    rows, queries = scores.shape
+    if found.rows.shape[1] < k:
+        more, places = best(scores.T, min(k, rows))
+        together = np.concatenate([found.scores, more], axis=1)
+        chosen, order = best(together, min(k, together.shape[1]))
+        return Found(chosen, np.take_along_axis(np.concatenate([found.rows, places + start], axis=1), order, axis=1))
+    better = np.flatnonzero(scores > found.scores[:, -1])
+    if not len(better):
+        return found
+    asked = np.concatenate([np.repeat(np.arange(queries), k), better % queries])
+    told = np.concatenate([found.scores.ravel(), scores.ravel()[better]])
+    numbers = np.concatenate([found.rows.ravel(), better // queries + start])
+    order = np.lexsort((-told, asked))
+    firsts = np.searchsorted(asked[order], np.arange(queries))
+    kept = order[firsts[:, None] + np.arange(k)]
+    return Found(told[kept], numbers[kept])
 
 
 class Selector:
