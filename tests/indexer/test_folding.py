@@ -22,7 +22,7 @@ from hearsee.core.errors import HearseeError
 from hearsee.core.head import Head, Heads
 from hearsee.core.modality import Modality
 from hearsee.indexer import proving, sharding
-from hearsee.indexer.batch import Batch
+from hearsee.indexer.batch import Batch, Commit
 from hearsee.indexer.gallery import Gallery
 from hearsee.indexer.library import Library
 from hearsee.indexer.recall import set_recall
@@ -32,6 +32,7 @@ from hearsee.indexer.shards.ledger import FOLDER, Entry, read_ledger
 from hearsee.indexer.shards.lists import ListShard
 from hearsee.indexer.verify import verify
 from hearsee.indexer.writer import Writer
+from tests.indexer.shop import Shop
 from tests.indexer.stock import SPACE, add, vectors
 from tests.indexer.test_crash import ROOT
 
@@ -312,3 +313,27 @@ def test_a_ledger_of_before_is_understood(writer: Writer, caplog: pytest.LogCapt
         writer.build_shards()
     assert not caplog.records
     assert pictures(writer.folder).learned == ROWS
+
+
+def test_a_long_ingest_folds_while_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hearsee.indexer.writer.LOOSE_ROWS", 20)
+    monkeypatch.setattr(sharding, "LOOSE_ROWS", 20)
+    shop = Shop(tmp_path, SPACE)
+    for number in range(200):
+        shop.put(f"{number:03}.txt", f"text {number}".encode())
+    commits: list[Commit] = []
+
+    def slowly(commit: Commit) -> None:
+        commits.append(commit)
+        time.sleep(0.05)  # as towers are: there is time to fold between commits
+
+    report = shop.run(commit_items=10, on_commit=slowly)
+    assert report.added == 200
+    folds = [place for place, commit in enumerate(commits) if commit.items == 0]
+    assert len(folds) >= 2  # the last at the end, others between commits
+    assert folds[0] < len(commits) - 2
+    assert [commit.generation for commit in commits] == sorted({commit.generation for commit in commits})
+    with Library.open(tmp_path / "library", space=SPACE) as library:
+        (source,) = library.snapshot().parts[TEXT].sources
+    assert source.live == 200
+    assert verify(tmp_path / "library", space=SPACE).problems == ()
