@@ -14,7 +14,7 @@ from hearsee.indexer.choices import Guard
 from hearsee.search.fusion.attention import AttentionFusion
 from hearsee.search.fusion.guarded import trust
 
-QUIET = 0.98  # of unspoiled questions: in them attention is not heard
+QUIET = 0.995  # of unspoiled questions: in them attention is not heard
 LEAST_WEIGHT = 0.01  # what the user weighs a thousand times must count, whatever validation thinks of its kind
 SURE = 1.96  # standard errors
 
