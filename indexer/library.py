@@ -88,14 +88,17 @@ class Library:
 
 
 def space_beside(catalog: Catalog, name: str) -> SpaceRow:
-    """A space that is not live, by its name; of several of one name the last."""
+    """A space that is not live, by its name or the folder that it came from; of several of one name the last."""
     rows = catalog.spaces()
-    found = [row for row in rows if not row.live and row.name == name]
+    names = {name, str(Path(name).expanduser().resolve())}
+    found = [row for row in rows if not row.live and row.name in names]
     if not found:
         there = ", ".join(row.name for row in rows if not row.live) or "none"
         live = next(row.name for row in rows if row.live)
-        said = f"{name!r} is live already" if name == live else f"no space {name!r} lies beside {live!r}"
-        raise NotFound(f"{said}: there is {there}; `hearsee space add NAME` fills one, `hearsee space list` shows them")
+        said = (
+            f"{name!r} is live already, and beside it" if live in names else f"no space {name!r} lies beside {live!r}:"
+        )
+        raise NotFound(f"{said} there is {there}; `hearsee space add NAME` fills one, `hearsee space list` shows them")
     return found[-1]
 
 

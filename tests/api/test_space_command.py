@@ -48,6 +48,8 @@ def test_a_library_moves_and_moves_back(own_world: World, tmp_path: Path, capsys
     assert say("switch", name) == {"generation": added_generation(say), "live": name, "before": "hash", "missing": 0}
     assert [row["live"] for row in say("list")["spaces"]] == [False, True]
     assert f"switch {name}" in shown("switch", "hash")
+    assert "is live" in shown("switch", str(tmp_path / "x" / ".." / "other"))  # the folder, however it is written
+    shown("switch", "hash")
     assert "dropped" in shown("drop", name)
     assert "no space 'second' lies beside 'hash': there is none" in shown("drop", "second", code=1)
     assert "'hash' is live already" in shown("switch", "hash", code=1)
