@@ -19,6 +19,7 @@ Near: TypeAlias = tuple[float, int, int]  # score, item id, point id
 
 SPARE = 8  # rows asked for beyond k, so that ties at the border seldom need a second look
 MOSTLY = 0.8  # above this share of allowed rows, searching all and dropping a few beats a selector
+FEW_ITEMS = 16  # rows for each item that a filter names, from which on looking the items up is quicker
 BLOCK_ELEMENTS = 1 << 23  # numbers gathered at once when candidates are scored again: 64 MiB of float64
 
 
@@ -40,10 +41,28 @@ class Source:
         """Which rows may be found, none for all of them, and how many they are."""
         if items is None:
             return self.alive, self.live
-        allowed = np.isin(self.item_ids, items)
+        if FEW_ITEMS * len(items) < len(self.item_ids):
+            allowed = np.zeros(len(self.item_ids), np.bool_)
+            allowed[self._rows_of(items)] = True
+        else:
+            allowed = np.isin(self.item_ids, items)
         if self.alive is not None:
             allowed &= self.alive
         return allowed, int(np.count_nonzero(allowed))
+
+    def _rows_of(self, items: Ids) -> Ids:
+        """Looked up where the ids lie in order, instead of holding every row against them."""
+        order, ids = self._in_order
+        starts, ends = np.searchsorted(ids, items, "left"), np.searchsorted(ids, items, "right")
+        counts = ends - starts  # an item may have many points, or none here
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        rows: Ids = order[np.repeat(starts, counts) + within]
+        return rows
+
+    @cached_property
+    def _in_order(self) -> tuple[Ids, Ids]:
+        order = np.argsort(self.item_ids, kind="stable")
+        return order, self.item_ids[order]
 
     @cached_property
     def live(self) -> int:

@@ -84,7 +84,10 @@ def _searched(library: Path, shards: Sequence[ShardRow]) -> list[dict[str, Any]]
 
 def _told(row: dict[str, Any]) -> str:
     proved = [f"{one['recall']:.3f} for {one['asking']} queries, at least {one['low']:.3f}" for one in row["tuned"]]
-    return "; ".join([row["reason"], *([f"recall@10 {', '.join(proved)}"] if row["path"] and proved else [])])
+    if not row["path"] or not proved:
+        return str(row["reason"])
+    since = f", {row['changed']:,} points came or went since" if row["changed"] else ""
+    return f"{row['reason']}; recall@10 {', '.join(proved)}{since}"
 
 
 def _heads(library: Library) -> dict[str, Any]:

@@ -229,6 +229,21 @@ def test_a_gallery_answers_as_brute_force_does_ties_included(
     assert Gallery(8, sources).nearest(queries, k, allowed) == brute(queries, parts, k, given_items)
 
 
+@pytest.mark.parametrize("allowed", [[], [5], [5, 5, 900], [0, 1, 2, 77, 10_000], list(range(400))])
+@pytest.mark.parametrize("ordered", [True, False])
+def test_the_rows_of_allowed_items_are_those_that_hold_them(allowed: list[int], ordered: bool) -> None:
+    rng = np.random.default_rng(0)
+    owners = rng.integers(1, 300, 2_000)
+    owners = np.sort(owners) if ordered else owners
+    alive = rng.random(2_000) < 0.9
+    source = Source(FlatShard.of(directions(2_000)), np.arange(2_000), owners, alive)
+    found, count = source.among(np.array(allowed, np.int64))
+    expected = np.isin(owners, allowed) & alive
+    assert found is not None
+    assert found.tolist() == expected.tolist()
+    assert count == expected.sum()
+
+
 def test_one_item_with_a_thousand_points_does_not_hide_the_others() -> None:
     near, far = unit(np.array([[1, 0.01]])), unit(np.array([[0, 1], [-1, 0]]))
     rows = np.concatenate([np.repeat(near, 1000, axis=0), far])
