@@ -92,6 +92,8 @@ class Proving:
         if choice.kind is Kind.EXACT or not row.rows:
             return plain
         rows, point_ids, item_ids = read_shard(self._folder, row)
+        if (again := self._in_vain(row, point_ids, choice)) is not None:
+            return again
         carried = self._carried(row, rows, point_ids, choice)
         if carried is None:
             shard = _built(rows, choice)
@@ -126,6 +128,20 @@ class Proving:
         path = f"{FOLDER}/{entry.modality}-{uuid4().hex}"
         published = seal(self._folder, path, shard, entry.vectors, entry.reason, entry.tuned)
         return replace(entry, path=published.path, sha256=published.sha256)
+
+    def _in_vain(self, row: Row, point_ids: Ids, choice: Choice) -> Entry | None:
+        """What was tried and not good enough is tried again once a tenth has changed, and not before."""
+        for old in self._catalog.view().shards:
+            entry = self._ledger.entry(old.sha256) if old.modality == row.modality and old.head == row.head else None
+            if entry is None or entry.chosen is not choice.kind or old.sha256 == row.sha256:
+                continue
+            try:
+                moved = len(np.setxor1d(point_ids_of(self._folder, old), point_ids, assume_unique=True))
+            except Damaged:
+                return None
+            now = replace(entry, vectors=row.sha256, rows=row.rows, changed=entry.changed + moved)
+            return now if self._holds(now, entry) else None
+        return None
 
     def _carried(self, row: Row, rows: FlatShard, point_ids: Ids, choice: Choice) -> _Carried | None:
         """What serves the modality now, over the new rows; none where it is too old, or of another kind."""

@@ -299,6 +299,22 @@ def test_a_library_that_learns_to_ask_in_another_way_is_proved_for_that(tmp_path
     assert "in-distribution" in alone.reason
 
 
+def test_what_was_tried_in_vain_is_not_tried_again_for_every_change(tmp_path: Path) -> None:
+    with Writer.open(tmp_path / "library", space=SPACE) as writer:
+        writer.commit(Batch([add(f"file:///{n}") for n in range(1_000)]))
+        (first,) = set_recall(writer, 0.9999, Kind.LISTS).entries  # more than a thousand queries can prove
+        assert (first.kind, first.chosen, first.path) == (Kind.EXACT, Kind.LISTS, None)
+        writer.commit(Batch([add(f"file:///new{n}") for n in range(50)]))
+        writer.build_shards()
+        second = pictures(tmp_path / "library")
+        assert (second.chosen, second.reason, second.rows) == (Kind.LISTS, first.reason, 1_050)
+        assert (second.measured, second.changed, second.tuned) == (1_000, 50, first.tuned)
+        writer.commit(Batch([add(f"file:///newer{n}") for n in range(60)]))
+        writer.build_shards()
+        third = pictures(tmp_path / "library")
+        assert (third.chosen, third.measured, third.changed) == (Kind.LISTS, 1_110, 0)
+
+
 def test_a_ledger_of_before_is_understood(writer: Writer, caplog: pytest.LogCaptureFixture) -> None:
     """Fields that came later have defaults, and the next change builds anew."""
     path = writer.folder / "recall.json"
