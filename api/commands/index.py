@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 SHOWN_REASONS = 20
 Sources = Annotated[
     list[str],
-    typer.Argument(metavar="SOURCE…", help="Folders, tables (.csv .tsv .jsonl .parquet), tars or single files."),
+    typer.Argument(
+        metavar="SOURCE…",
+        help="Folders, tables (.csv .tsv .jsonl .parquet), tars or single files. "
+        "A table may name any file that you can read: index only tables that you trust.",
+    ),
 ]
 SpaceName = Annotated[
     str | None,

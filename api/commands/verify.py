@@ -34,7 +34,7 @@ def verify(
             out.print(f"wrong: {visible(problem)}", style="red")
         for name in report.leftovers:
             out.print(f"left over, harmless: {visible(name)}", style="dim")
-        if report.problems and not repair:
+        if not repair and not all("restore it from a copy" in problem for problem in report.problems):
             out.print("Put right what can be put right with: hearsee verify --repair")
         elif not report.problems:
             out.print(

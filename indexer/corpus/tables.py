@@ -25,6 +25,7 @@ IMAGE_COLUMNS = ("image", "image_path", "image_file")
 AUDIO_COLUMNS = ("audio", "audio_path", "audio_file", "sound")
 TEXT_COLUMNS = ("text", "caption", "captions", "title", "description", "sentence")
 
+SHOWN_COLUMNS, SHOWN_CHARACTERS = 12, 40  # of a table that says nothing: its names may be any bytes
 CACHED_COLUMNS = 64  # a row of more is looked through anew
 
 
@@ -93,7 +94,7 @@ class _Table:
         media, texts = self._media_columns(row), text_column(row, self.columns.text)
         words = _texts(row.get(texts)) if texts else []
         if not media and not words:
-            known = ", ".join(sorted(row)) or "nothing"
+            known = ", ".join(name[:SHOWN_CHARACTERS] for name in sorted(row)[:SHOWN_COLUMNS]) or "nothing"
             yield Rejected(self.uri(key), f"a row with no path and no text: it has {known}; name its columns")
             return
         used = {*media, texts, "group", "modality"}

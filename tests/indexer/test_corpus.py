@@ -290,6 +290,10 @@ def test_columns_can_be_named_and_a_table_without_any_says_so(tmp_path: Path) ->
     (tmp_path / "t.csv").write_text("wer,was\na.png,an owl\n")
     with pytest.raises(BadInput, match=r"a row with no path and no text: it has was, wer.*--path-column"):
         listed(tmp_path / "t.csv")
+    (tmp_path / "wide.csv").write_text(",".join(f"{n:03}" + "x" * 500 for n in range(500)) + "\n" + ",".join("1" * 500))
+    with pytest.raises(BadInput, match="a row with no path and no text") as wide:
+        listed(tmp_path / "wide.csv")
+    assert len(str(wide.value)) < 1000
     picture, words = entries(listed(tmp_path / "t.csv", path_column="wer", text_column="was"))
     assert (picture.modality, words.text) == (Modality.IMAGE, "an owl")
 
