@@ -1,11 +1,17 @@
-"""Other people's indexes, where they are installed, behind one way to ask."""
+"""Other people's indexes, in an environment of the benchmark's own, behind one way to ask."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,46 +19,150 @@ from numpy.typing import NDArray
 
 from hearsee.core.vectors import Vectors
 
+ENVIRONMENT = Path("build/bench/peers")
+PACKAGES = {
+    "hnswlib": "hnswlib",
+    "usearch": "usearch.index",
+    "scann": "scann",
+    "scalable-vs": "svs",
+    "lancedb": "lancedb",
+}
 LINKS, BUILD_BREADTH = 16, 100
+LEAVES = 1024
 # hnswlib tells no size: float32 rows, 2 × 16 links of 4 bytes and their count on the ground floor, a label of 8
 HNSWLIB_EXTRA = 2 * LINKS * 4 + 4 + 8
 
 
 @dataclass(frozen=True)
 class Peer:
-    search: Callable[[Vectors, int, int], NDArray[np.int64]]  # (queries, k, breadth)
-    bytes: int
+    search: Callable[[Vectors, int, int, int], NDArray[np.int64]]  # (queries, k, breadth, refine)
+    threads: Callable[[int], object]
+    bytes: float
+    refines: tuple[int, ...] = (1,)  # worth trying
+    fixed: int | None = None  # the breadth where nothing is tuned: as packaged
 
 
-def hnswlib(rows: Vectors, threads: int) -> Peer | None:
-    if find_spec("hnswlib") is None:
-        return None
+def install() -> dict[str, str]:
+    """Why what is missing is missing; what was installed is found behind all that is installed here."""
+    if not (ENVIRONMENT / "bin/python").exists():
+        venv.create(ENVIRONMENT, with_pip=True)
+    sys.path += [str(folder) for folder in ENVIRONMENT.resolve().glob("lib/python*/site-packages")]
+    os.environ.setdefault("LANCE_LOG", "error")
+    missing = {}
+    for package, module in PACKAGES.items():
+        try:
+            _install(package)
+            import_module(module)
+        except (ImportError, subprocess.SubprocessError) as error:
+            told = getattr(error, "stderr", None) or str(error)
+            missing[package] = told.strip().splitlines()[-1] if told.strip() else repr(error)
+    return missing
+
+
+def _install(package: str) -> None:
+    there = ENVIRONMENT / f"{package}.installed"
+    if not there.exists():
+        command = [str(ENVIRONMENT / "bin/python"), "-m", "pip", "install", "--quiet", "--no-cache-dir", package]
+        subprocess.run(command, check=True, timeout=300, capture_output=True, text=True)
+        there.touch()
+
+
+def hnswlib(rows: Vectors, threads: int) -> Peer:
     index: Any = import_module("hnswlib").Index(space="ip", dim=rows.shape[1])
     index.init_index(max_elements=len(rows), ef_construction=BUILD_BREADTH, M=LINKS, random_seed=0)
     index.set_num_threads(threads)
     index.add_items(rows, np.arange(len(rows)))
 
-    def search(points: Vectors, k: int, breadth: int) -> NDArray[np.int64]:
+    def search(points: Vectors, k: int, breadth: int, refine: int) -> NDArray[np.int64]:  # noqa: ARG001
         index.set_ef(breadth)
-        labels, _ = index.knn_query(points, k)
-        return np.asarray(labels, np.int64)
+        return np.asarray(index.knn_query(points, k)[0], np.int64)
 
-    return Peer(search, rows.nbytes + HNSWLIB_EXTRA * len(rows))
+    return Peer(search, index.set_num_threads, rows.nbytes + HNSWLIB_EXTRA * len(rows))
 
 
-def usearch(rows: Vectors, threads: int) -> Peer | None:
-    if find_spec("usearch") is None:
-        return None
+def usearch(rows: Vectors, threads: int) -> Peer:
     make: Any = import_module("usearch.index").Index
     index = make(ndim=rows.shape[1], metric="ip", dtype="f16", connectivity=LINKS, expansion_add=BUILD_BREADTH)
     index.add(np.arange(len(rows)), rows, threads=threads)
+    using = [threads]
 
-    def search(points: Vectors, k: int, breadth: int) -> NDArray[np.int64]:
+    def search(points: Vectors, k: int, breadth: int, refine: int) -> NDArray[np.int64]:  # noqa: ARG001
         index.expansion_search = breadth
-        keys = index.search(points, k, threads=threads).keys
+        keys = index.search(points, k, threads=using[0]).keys
         return np.asarray(keys, np.int64).reshape(len(points), k)
 
-    return Peer(search, int(index.memory_usage))
+    return Peer(search, lambda count: using.__setitem__(0, count), float(index.memory_usage))
 
 
-PEERS: dict[str, Callable[[Vectors, int], Peer | None]] = {"hnswlib M16": hnswlib, "usearch f16": usearch}
+def scann(rows: Vectors, threads: int) -> Peer:
+    make: Any = import_module("scann").scann_ops_pybind.builder(rows, 10, "dot_product")
+    make = make.set_n_training_threads(threads).tree(
+        num_leaves=min(LEAVES, len(rows) // 20), num_leaves_to_search=64, training_sample_size=min(100_000, len(rows))
+    )
+    index = make.score_ah(2, anisotropic_quantization_threshold=0.2).reorder(100).build()
+    using = [threads]
+
+    def search(points: Vectors, k: int, breadth: int, refine: int) -> NDArray[np.int64]:
+        told = {"final_num_neighbors": k, "leaves_to_search": breadth, "pre_reorder_num_neighbors": refine}
+        if len(points) == 1:
+            return np.asarray(index.search(points[0], **told)[0], np.int64)[None]
+        ask = index.search_batched if using[0] == 1 else index.search_batched_parallel
+        return np.asarray(ask(points, **told)[0], np.int64)
+
+    # float32 rows, a code of 4 bits for two dimensions, the leaves
+    size = rows.nbytes * (1 + 1 / 16) + LEAVES * rows.shape[1] * 4
+    return Peer(search, lambda count: using.__setitem__(0, count), size, refines=(40, 80, 160))
+
+
+def svs(rows: Vectors, threads: int) -> Peer:
+    """Rows as they are: its compressed rows end the whole process on processors that are not Intel's."""
+    made: Any = import_module("svs")
+    told = made.VamanaBuildParameters(graph_max_degree=2 * LINKS, window_size=BUILD_BREADTH, alpha=0.95)
+    index = made.Vamana.build(told, rows, made.DistanceType.MIP, num_threads=threads)
+
+    def search(points: Vectors, k: int, breadth: int, refine: int) -> NDArray[np.int64]:  # noqa: ARG001
+        index.search_window_size = breadth
+        return np.asarray(index.search(points, k)[0], np.int64)
+
+    size = rows.nbytes + 4 * (2 * LINKS + 1) * len(rows)
+    return Peer(search, lambda count: setattr(index, "num_threads", count), size)
+
+
+def lancedb(rows: Vectors, threads: int) -> Peer:  # noqa: ARG001
+    """As packaged: its own choice of lists, codes and probes, ten times as many refined as wanted."""
+    arrow: Any = import_module("pyarrow")
+    folder = Path(tempfile.mkdtemp(dir=ENVIRONMENT))
+    flat = arrow.FixedSizeListArray.from_arrays(arrow.array(rows.ravel()), rows.shape[1])
+    table = (
+        import_module("lancedb")
+        .connect(folder)
+        .create_table("rows", arrow.table({"id": np.arange(len(rows)), "vector": flat}))
+    )
+    table.create_index(metric="dot", vector_column_name="vector", index_type="IVF_PQ")
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+    def search(points: Vectors, k: int, breadth: int, refine: int) -> NDArray[np.int64]:
+        found = np.zeros((len(points), k), np.int64)
+        for place, point in enumerate(points):
+            asked = table.search(point).distance_type("dot").nprobes(breadth).refine_factor(refine).limit(k)
+            ids = asked.select(["id"]).to_arrow()["id"].to_numpy()
+            found[place, : len(ids)] = ids
+        return found
+
+    return Peer(search, lambda count: count, float(size), refines=(10,), fixed=20)
+
+
+def sweep() -> None:
+    """Take away what LanceDB wrote."""
+    for folder in ENVIRONMENT.glob("tmp*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# (name in the table, package, how it is made)
+PEERS: tuple[tuple[str, str, Callable[[Vectors, int], Peer]], ...] = (
+    ("hnswlib M16", "hnswlib", hnswlib),
+    ("scann tree+AH2", "scann", scann),
+    ("usearch f16", "usearch", usearch),
+    ("scalable-vs Vamana float32", "scalable-vs", svs),
+    ("lancedb IVF_PQ as packaged", "lancedb", lancedb),
+)

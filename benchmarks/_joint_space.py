@@ -27,9 +27,9 @@ class JointSpace:
 
     def vectors(self, modality: str, count: int, draw: int) -> Vectors:
         """Unit rows of one modality; another `draw` is another sample of the same world."""
-        return np.concatenate(list(self._blocks(modality, count, draw))) if count else np.empty((0, self.dim), "f4")
+        return np.concatenate(list(self.blocks(modality, count, draw))) if count else np.empty((0, self.dim), "f4")
 
-    def _blocks(self, modality: str, count: int, draw: int) -> Iterator[Vectors]:
+    def blocks(self, modality: str, count: int, draw: int) -> Iterator[Vectors]:
         world = np.random.default_rng([self.seed, 0])
         weights = np.arange(1, self.dim + 1, dtype=np.float32) ** -DECAY
         weights /= np.sqrt(np.square(weights).sum())

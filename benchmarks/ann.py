@@ -1,10 +1,15 @@
-"""Shards at a recall that was set: speed, size and cost of building, for picture queries and text queries.
+"""Shards at a recall that was set, beside other people's: speed, size and cost of building.
 
-    python benchmarks/ann.py [--json] [--points 20000] [--dim 512] [--recall 0.95] [--threads 1] [--seconds 1.0]
+    python benchmarks/ann.py [--json] [--points 200000] [--dim 512] [--recall 0.95] [--threads 1 2] [--seconds 1.0]
+        [--only hearsee hnswlib …] [--no-peers] [--data FOLDER]
+    python benchmarks/ann.py --exact        # exact search beside IndexFlatIP
+    python benchmarks/ann.py --targets      # the recall that fresh queries reach when it is set
+    python benchmarks/ann.py --grow 50000 100000 200000     # building and searching against N, with a plot
 
-The vectors are made up (`_joint_space.py`). Efforts are tuned on queries of their own; recall and speed are measured on
-others. All systems run in one process, in turns; a speed is the best of its turns. Peers that are not installed are
-left out: hnswlib and usearch.
+The vectors are made up (`_joint_space.py`) or read from a folder with `images.npy` and `lvis_names.npy`. Efforts are
+tuned on queries of their own, all by one ladder; recall and speed are measured on others. All systems run in one
+process, in turns; a speed is the best of its turns, of processor time for one thread and of the clock for more.
+Peers are installed into `build/bench/peers`; what cannot be had is named under the table.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import product
 from math import sqrt
 from pathlib import Path
 from time import perf_counter, process_time
@@ -24,10 +30,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from benchmarks._ann_peers import PEERS, Peer
+from benchmarks._ann_exact import exact_search, show_exact
+from benchmarks._ann_growth import grown, show_growth
+from benchmarks._ann_peers import PEERS, Peer, install, sweep
 from benchmarks._joint_space import NEIGHBOURS, JointSpace, intrinsic_dimension
-from hearsee.core.vectors import Vectors
-from hearsee.indexer.shards import Shard
+from hearsee.core.vectors import Vectors, unit
 from hearsee.indexer.shards.bits import BitShard
 from hearsee.indexer.shards.choice import lists_for, parts_for
 from hearsee.indexer.shards.flat import FlatShard
@@ -35,10 +42,13 @@ from hearsee.indexer.shards.graph import GraphShard
 from hearsee.indexer.shards.half import HalfShard
 from hearsee.indexer.shards.kinds import Kind
 from hearsee.indexer.shards.lists import ListShard
-from hearsee.indexer.shards.proposing import Approximate
+from hearsee.indexer.shards.proposing import Effort
 from hearsee.indexer.shards.tuning import Asked, breadths, lower_bound, recall_of, tune
 
 K, BATCH, TURNS = 10, 256, 3
+BUILDERS = 2  # threads that build; what they cost is counted in processor time
+FEW = 64  # queries are enough of what is slow
+TARGETS = (0.8, 0.9, 0.95, 0.99)
 ASKING = ("text", "image")
 ROWS, TUNING, TESTING = 1, 2, 3  # draws
 Ask = Callable[[Vectors], NDArray[np.int64]]
@@ -54,10 +64,15 @@ class System:
     asks: dict[str, Ask] = field(default_factory=dict)
     efforts: dict[str, str] = field(default_factory=dict)
     tune_cpu_seconds: dict[str, float] = field(default_factory=dict)
+    threads: Callable[[int], object] = faiss.omp_set_num_threads
+    slow: bool = False  # a sample of the queries is enough of it
 
 
 @dataclass(frozen=True)
-class Questions:
+class World:
+    """Rows to find, and queries of each kind to tune and to test with."""
+
+    rows: Vectors
     tuning: dict[str, Vectors]
     testing: dict[str, Vectors]
 
@@ -65,60 +80,110 @@ class Questions:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--json", action="store_true", help="print a list of rows")
-    parser.add_argument("--points", type=int, default=20_000)
+    parser.add_argument("--points", type=int, default=200_000)
     parser.add_argument("--dim", type=int, default=512)
-    parser.add_argument("--queries", type=int, default=1_000, help="to test with; half as many tune")
+    parser.add_argument("--queries", type=int, default=1_000, help="to test with, and as many to tune with")
     parser.add_argument("--recall", type=float, default=0.95)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--seconds", type=float, default=1.0, help="for each measurement, in all turns together")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--systems", nargs="*", help="only those whose names start so")
+    parser.add_argument("--only", nargs="*", help="only those whose names start so")
+    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--data", type=Path, help="a folder of real vectors instead of made-up ones")
+    parser.add_argument("--exact", action="store_true", help="measure exact search")
+    parser.add_argument("--targets", action="store_true", help="measure the recall reached at 0.8, 0.9, 0.95 and 0.99")
+    parser.add_argument("--grow", type=int, nargs="+", help="build and search so many points, block by block")
     args = parser.parse_args()
-    faiss.omp_set_num_threads(args.threads)
-    space = JointSpace(args.dim, args.seed)
-    rows = space.vectors("image", args.points, ROWS)
-    questions = Questions(
-        {asking: space.vectors(asking, args.queries // 2, TUNING) for asking in ASKING},
-        {asking: space.vectors(asking, args.queries, TESTING) for asking in ASKING},
+    faiss.omp_set_num_threads(1)
+    if args.grow:
+        result = grown(JointSpace(args.dim, args.seed), args.grow, args.recall)
+        return print(json.dumps(result)) if args.json else show_growth(result)
+    world = real(args.data, args.seed) if args.data else made_up(args.points, args.dim, args.queries, args.seed)
+    exact = FlatShard.of(world.rows)
+    if args.exact:
+        result = exact_search(world.rows, exact, world.testing["text"])
+        return print(json.dumps(result)) if args.json else show_exact(result)
+    if args.targets:
+        result = reached(world, exact)
+        return print(json.dumps(result)) if args.json else show_reached(result)
+    wanted = tuple(args.only or [""])
+    systems = ours(world, args.recall, wanted)
+    missing = {}
+    if not args.no_peers:
+        missing = install()
+        systems += peers(world, exact, args.recall, wanted, missing)
+    result = measured(systems, world.testing, exact, args.threads, args.seconds)
+    sweep()
+    if args.json:
+        return print(json.dumps(result))
+    told = [f"{a} {intrinsic_dimension(exact.nearest(q, NEIGHBOURS).scores):.1f}" for a, q in world.testing.items()]
+    rows, dim = world.rows.shape
+    print(f"{rows:,} × {dim}, recall@{K} >= {args.recall}, FAISS {faiss.__version__}")
+    print(f"local intrinsic dimension of the queries: {', '.join(told)}")
+    show(result)
+    for package, why in missing.items():
+        print(f"{package} is left out: {why}")
+    return None
+
+
+def made_up(points: int, dim: int, queries: int, seed: int) -> World:
+    space = JointSpace(dim, seed)
+    tuning = {asking: space.vectors(asking, queries, TUNING) for asking in ASKING}
+    testing = {asking: space.vectors(asking, queries, TESTING) for asking in ASKING}
+    return World(space.vectors("image", points, ROWS), tuning, testing)
+
+
+def real(folder: Path, seed: int) -> World:
+    """Half of the names tune and half test; of the pictures a fifth asks and is not among what is found."""
+    rng = np.random.default_rng(seed)
+    pictures, names = (
+        unit(rng.permutation(np.load(folder / name, allow_pickle=False).astype(np.float32)))
+        for name in ("images.npy", "lvis_names.npy")
     )
-    exact = FlatShard.of(rows)
-    if not args.json:
-        told = [
-            f"{a} {intrinsic_dimension(exact.nearest(q, NEIGHBOURS).scores):.1f}" for a, q in questions.testing.items()
-        ]
-        print(
-            f"{args.points:,} × {args.dim}, recall@{K} >= {args.recall}, "
-            f"{args.threads} threads, FAISS {faiss.__version__}"
-        )
-        print(f"local intrinsic dimension of the queries: {', '.join(told)}")
-    systems = [*ours(rows, questions, args.recall), *peers(rows, questions, exact, args.recall, args.threads)]
-    if args.systems:
-        systems = [system for system in systems if system.name.startswith(tuple(args.systems))]
-    result = measured(systems, questions.testing, exact, args.seconds)
-    print(json.dumps(result)) if args.json else show(result)
+    asking = len(pictures) // 5
+    return World(
+        pictures[asking:],
+        {"text": names[::2], "image": pictures[: asking // 2]},
+        {"text": names[1::2], "image": pictures[asking // 2 : asking]},
+    )
 
 
-def ours(rows: Vectors, questions: Questions, recall: float) -> list[System]:
+def kinds(rows: Vectors) -> dict[str, Callable[[], Any]]:
     lists = lists_for(len(rows))
-    kinds: dict[str, Callable[[], Shard]] = {
+    return {
         Kind.EXACT: lambda: FlatShard.of(rows),
         Kind.HALF: lambda: HalfShard.of(rows),
         Kind.LISTS: lambda: ListShard.built(HalfShard.of(rows), lists, parts_for(rows.shape[1])),
         Kind.GRAPH: lambda: GraphShard.built(HalfShard.of(rows)),
         Kind.BITS: lambda: BitShard.built(HalfShard.of(rows), lists),
     }
-    systems = [_bare_faiss(rows)]
-    for name, make in kinds.items():
+
+
+def ours(world: World, recall: float, wanted: tuple[str, ...]) -> list[System]:
+    systems = [_bare_faiss(world.rows)] if "faiss IndexFlatIP".startswith(wanted) else []
+    for name, make in kinds(world.rows).items():
+        if not f"hearsee {name}".startswith(wanted):
+            continue
         start = process_time()
-        shard: Any = make()
-        system = System(f"hearsee {name}", process_time() - start, shard.bytes / len(rows))
+        shard = make()
+        system = System(f"hearsee {name}", process_time() - start, shard.bytes / len(world.rows))
         for asking in ASKING:
             if Kind(name) in (Kind.EXACT, Kind.HALF):
-                system.asks[asking], system.efforts[asking] = _ask(shard), "all"
-            else:
-                _tuned(system, shard, asking, questions, recall)
+                system.asks[asking], system.efforts[asking] = _ask(shard, None), "all"
+                continue
+            start = process_time()
+            tuned = tune(shard, asking, Asked(world.tuning[asking]), recall, K)
+            system.tune_cpu_seconds[asking] = process_time() - start
+            system.efforts[asking] = str(tuned.effort or "exact")
+            system.asks[asking] = _ask(shard, tuned.effort)
         systems.append(system)
     return systems
+
+
+def _ask(shard: Any, effort: Effort | None) -> Ask:
+    if effort is None:
+        return lambda points: shard.nearest(points, K).rows
+    return lambda points: shard.nearest(points, K, effort=effort).rows
 
 
 def _bare_faiss(rows: Vectors) -> System:
@@ -131,110 +196,150 @@ def _bare_faiss(rows: Vectors) -> System:
         found: NDArray[np.int64] = index.search(points, K)[1]
         return found
 
-    return System(
-        "faiss IndexFlatIP", seconds, 4.0 * rows.shape[1], dict.fromkeys(ASKING, ask), dict.fromkeys(ASKING, "all")
-    )
+    asks: dict[str, Ask] = dict.fromkeys(ASKING, ask)
+    return System("faiss IndexFlatIP", seconds, 4.0 * rows.shape[1], asks, dict.fromkeys(ASKING, "all"))
 
 
-def _ask(shard: Shard) -> Ask:
-    return lambda points: shard.nearest(points, K).rows
-
-
-def _tuned(system: System, shard: Approximate, asking: str, questions: Questions, recall: float) -> None:
-    start = process_time()
-    tuned = tune(shard, asking, Asked(questions.tuning[asking]), recall, K)
-    system.tune_cpu_seconds[asking] = process_time() - start
-    system.efforts[asking] = str(tuned.effort or "exact")
-    system.asks[asking] = lambda points: shard.nearest(points, K, effort=tuned.effort).rows
-
-
-def peers(rows: Vectors, questions: Questions, exact: FlatShard, recall: float, threads: int) -> list[System]:
+def peers(
+    world: World, exact: FlatShard, recall: float, wanted: tuple[str, ...], missing: dict[str, str]
+) -> list[System]:
     """Tuned as ours are: the smallest breadth whose lower bound reaches the target on the same queries."""
     systems = []
-    for name, make in PEERS.items():
-        start = process_time()
-        peer = make(rows, threads)
-        if peer is None:
-            print(f"{name} is not installed: left out", file=sys.stderr)
+    for name, package, make in PEERS:
+        if not name.startswith(wanted) or package in missing:
             continue
-        system = System(name, process_time() - start, peer.bytes / len(rows))
+        print(f"building {name}", file=sys.stderr)
+        start = process_time()
+        try:
+            peer = make(world.rows, BUILDERS)
+        except (ImportError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+            missing[package] = f"it could not be built: {error!r}"
+            continue
+        system = System(name, process_time() - start, peer.bytes / len(world.rows))
+        system.threads, system.slow = peer.threads, peer.fixed is not None
+        peer.threads(BUILDERS)
         for asking in ASKING:
-            breadth = _breadth(peer, questions.tuning[asking], exact, recall)
-            system.efforts[asking] = f"breadth {breadth:,}"
-            system.asks[asking] = _ask_peer(peer, breadth)
+            breadth, refine = _tuned(peer, world.tuning[asking], exact, recall)
+            system.efforts[asking] = f"breadth {breadth:,}" + (f", refine {refine:,}" if refine > 1 else "")
+            system.asks[asking] = _ask_peer(peer, breadth, refine)
         systems.append(system)
     return systems
 
 
-def _ask_peer(peer: Peer, breadth: int) -> Ask:
-    return lambda points: peer.search(points, K, breadth)
+def _ask_peer(peer: Peer, breadth: int, refine: int) -> Ask:
+    return lambda points: peer.search(points, K, breadth, refine)
 
 
-def _breadth(peer: Peer, queries: Vectors, exact: FlatShard, recall: float) -> int:
+def _tuned(peer: Peer, queries: Vectors, exact: FlatShard, recall: float) -> tuple[int, int]:
+    """Of all pairs that reach the target the fastest, or the largest where none does."""
+    if peer.fixed is not None:
+        return peer.fixed, peer.refines[0]
     best = exact.nearest(queries, K).scores
-    ladder = [breadth for breadth in breadths(4096) if breadth >= K]
-    for breadth in ladder:
-        if lower_bound(recall_of(_scores(exact, peer.search(queries, K, breadth), queries), best, K)) >= recall:
-            return breadth
-    return ladder[-1]
+    ladder = [breadth for breadth in breadths(1024) if breadth >= K]
+    reached = []
+    for refine in peer.refines:
+        for breadth in ladder:
+            ask = _ask_peer(peer, breadth, refine)
+            if lower_bound(recall_of(_scores(exact, ask(queries), queries), best, K)) >= recall:
+                reached.append((_speed(ask, queries, BATCH, 0.2, process_time), breadth, refine))
+                break
+    return max(reached)[1:] if reached else (ladder[-1], peer.refines[-1])
 
 
 def _scores(exact: FlatShard, rows: NDArray[np.int64], queries: Vectors) -> Vectors:
     """Cosines of what was found, all from the same float32 rows; float16 may rank near ties otherwise."""
-    scores: Vectors = np.einsum("qfd,qd->qf", exact.take(rows), queries)
-    return scores
+    return np.concatenate(
+        [
+            np.einsum("qfd,qd->qf", exact.take(rows[i : i + BATCH]), queries[i : i + BATCH])
+            for i in range(0, len(rows), BATCH)
+        ]
+    )
 
 
 def measured(
-    systems: list[System], testing: dict[str, Vectors], exact: FlatShard, seconds: float
+    systems: list[System], testing: dict[str, Vectors], exact: FlatShard, threads: list[int], seconds: float
 ) -> list[dict[str, Any]]:
     best = {asking: exact.nearest(queries, K).scores for asking, queries in testing.items()}
-    speeds: dict[tuple[str, str, int], float] = {}
-    for _ in range(TURNS):
-        for system in systems:
-            for asking, queries in testing.items():
-                for size in (1, BATCH):
-                    key = (system.name, asking, size)
-                    speed = _speed(system.asks[asking], queries, size, seconds / TURNS)
-                    speeds[key] = max(speeds.get(key, 0.0), speed)
+    speeds: dict[tuple[str, str, int, int], float] = {}
+    for count, _, system, asking, size in product(threads, range(TURNS), systems, testing, (1, BATCH)):
+        faiss.omp_set_num_threads(count)
+        system.threads(count)
+        key = (system.name, asking, size, count)
+        clock = process_time if count == 1 else perf_counter
+        queries = testing[asking][:FEW] if system.slow else testing[asking]
+        speed = _speed(system.asks[asking], queries, size, seconds / TURNS, clock)
+        speeds[key] = max(speeds.get(key, 0.0), speed)
     result = []
-    for system in systems:
-        for asking, queries in testing.items():
-            recalls = recall_of(_scores(exact, system.asks[asking](queries), queries), best[asking], K)
-            result.append(
-                {
-                    "system": system.name,
-                    "queries": asking,
-                    "recall": round(float(recalls.mean()), 4),
-                    "recall_interval": round(1.96 * float(recalls.std()) / sqrt(len(recalls)), 4),
-                    "qps_single": round(speeds[system.name, asking, 1], 1),
-                    "qps_batch": round(speeds[system.name, asking, BATCH], 1),
-                    "build_cpu_seconds": round(system.build_cpu_seconds, 2),
-                    "bytes_per_vector": round(system.bytes_per_vector),
-                    "effort": system.efforts[asking],
-                    "tune_cpu_seconds": round(system.tune_cpu_seconds.get(asking, 0.0), 2),
-                }
-            )
+    for system, asking in product(systems, testing):
+        asked = min(len(testing[asking]), FEW) if system.slow else len(testing[asking])
+        queries = testing[asking][:asked]
+        recalls = recall_of(_scores(exact, system.asks[asking](queries), queries), best[asking][:asked], K)
+        result += [
+            {
+                "system": system.name,
+                "queries": asking,
+                "threads": count,
+                "recall": round(float(recalls.mean()), 4),
+                "recall_interval": round(1.96 * float(recalls.std()) / sqrt(len(recalls)), 4),
+                "qps_single": round(speeds[system.name, asking, 1, count], 1),
+                "qps_batch": round(speeds[system.name, asking, BATCH, count], 1),
+                "build_cpu_seconds": round(system.build_cpu_seconds, 2),
+                "bytes_per_vector": round(system.bytes_per_vector),
+                "effort": system.efforts[asking],
+                "tune_cpu_seconds": round(system.tune_cpu_seconds.get(asking, 0.0), 2),
+            }
+            for count in threads
+        ]
     return result
 
 
-def _speed(ask: Ask, queries: Vectors, size: int, seconds: float) -> float:
+def _speed(ask: Ask, queries: Vectors, size: int, seconds: float, clock: Callable[[], float]) -> float:
     """Queries a second; the clock stops after the call that passes the time."""
-    ask(queries[:size])
-    done, at, start = 0, 0, perf_counter()
-    while perf_counter() - start < seconds:
+    ask(queries[: min(size, FEW)])
+    done, at, start = 0, 0, clock()
+    while clock() - start < seconds:
         part = queries[at : at + size]
         ask(part)
         done += len(part)
         at = at + size if at + 2 * size <= len(queries) else 0
-    return done / (perf_counter() - start)
+    return done / (clock() - start)
+
+
+def reached(world: World, exact: FlatShard) -> list[dict[str, Any]]:
+    """What fresh queries reach of every recall that was set."""
+    result = []
+    for name, make in kinds(world.rows).items():
+        if Kind(name) in (Kind.EXACT, Kind.HALF):
+            continue
+        shard = make()
+        for asking, target in product(ASKING, TARGETS):
+            tuned = tune(shard, asking, Asked(world.tuning[asking]), target, K)
+            queries = world.testing[asking]
+            found = _scores(exact, _ask(shard, tuned.effort)(queries), queries)
+            recalls = recall_of(found, exact.nearest(queries, K).scores, K)
+            row = {
+                "system": f"hearsee {name}",
+                "queries": asking,
+                "set": target,
+                "effort": str(tuned.effort or "exact"),
+            }
+            row |= {"recall": round(float(recalls.mean()), 4)}
+            result.append(row | {"recall_interval": round(1.96 * float(recalls.std()) / sqrt(len(recalls)), 4)})
+    return result
+
+
+def show_reached(result: list[dict[str, Any]]) -> None:
+    print("| system | queries | set to | reached | effort |\n|---|---|---|---|---|")
+    for row in result:
+        told = f"{row['recall']:.4f} ± {row['recall_interval']:.4f}"
+        print(f"| {row['system']} | {row['queries']} | {row['set']} | {told} | {row['effort']} |")
 
 
 def show(result: list[dict[str, Any]]) -> None:
-    print("\n| system | queries | recall | effort | single /s | batch /s | build CPU s | bytes a vector |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("\n| system | queries | threads | recall | effort | single /s | batch /s | build CPU s | bytes a vector |")
+    print("|---|---|---|---|---|---|---|---|---|")
     line = (
-        "| {system} | {queries} | {recall:.4f} ± {recall_interval:.4f} | {effort} | {qps_single:,.0f} "
+        "| {system} | {queries} | {threads} | {recall:.4f} ± {recall_interval:.4f} | {effort} | {qps_single:,.0f} "
         "| {qps_batch:,.0f} | {build_cpu_seconds} | {bytes_per_vector:,} |"
     )
     for row in result:
