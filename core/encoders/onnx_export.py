@@ -54,7 +54,7 @@ def export_open_clip(
         _need(module)
     source, run = find_source(model, pretrained), Run(device="cpu", precision="float32")
     seen, read = (OpenClipTower(modality, source, run, fused, draft) for modality in (Modality.IMAGE, Modality.TEXT))
-    loaded = Model(source, run)
+    loaded = Model(source, run, whole=True)
     folder.mkdir(parents=True, exist_ok=True)
     towers = {"image": _image(seen)} | ({"text": text} if (text := _text(read, loaded)) else {})
     _write(folder, loaded, seen, "text" in towers)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hearsee.core.contract import Contract
-from hearsee.core.encoders import prepare_picture, prepare_text
+from hearsee.core.encoders import openclip_last, prepare_picture, prepare_text
 from hearsee.core.encoders.device import LOADING, Run, in_batches, pixels
 from hearsee.core.encoders.weights import State, fingerprint, read_object, read_weights, state_of, weights_file
 from hearsee.core.errors import BadInput, Damaged, NotFound
@@ -204,7 +204,8 @@ def open_clip_tower(
 class Model:
     """A loaded model: what its two towers share."""
 
-    def __init__(self, source: Source, run: Run) -> None:
+    def __init__(self, source: Source, run: Run, *, whole: bool = False) -> None:
+        """`whole`: the last block is computed everywhere, as open_clip does; the same vectors from a plainer graph."""
         import open_clip
 
         try:
@@ -217,7 +218,9 @@ class Model:
         _fill(built, source.weights)
         self.model: Any = run.ready(built)
         self.text: Any = getattr(self.model, "text", self.model)
-        self.see = run.faster(self.model.encode_image)
+        self._short_text = not whole and openclip_last.is_plain(self.text.transformer)
+        short_picture = not whole and openclip_last.is_plain_picture_tower(self.model.visual)
+        self.see = run.faster(self._see_short if short_picture else self.model.encode_image)
         self.read = run.faster(self.model.encode_text if self.end is None else self._read_short)
 
     def tokens(self, texts: Sequence[str]) -> torch.Tensor:
@@ -249,6 +252,9 @@ class Model:
         end = self.end
         return tokens.eq(end).int().argmax(dim=-1) if isinstance(end, int) else tokens.argmax(dim=-1)
 
+    def _see_short(self, pixels: torch.Tensor) -> torch.Tensor:
+        return openclip_last.seen(self.model.visual, pixels)
+
     def _read_short(self, tokens: torch.Tensor) -> torch.Tensor:
         """open_clip's encode_text for tokens cut behind the longest text's end, (texts, length) -> (texts, dim)."""
         import torch
@@ -257,8 +263,12 @@ class Model:
         length = tokens.shape[1]
         dtype = text.transformer.get_cast_dtype()
         x = text.token_embedding(tokens).to(dtype) + text.positional_embedding[:length].to(dtype)
-        x = text.transformer(x, attn_mask=text.attn_mask[:length, :length])
-        x = text.ln_final(x)[torch.arange(x.shape[0], device=x.device), self._ends(tokens)]
+        mask, ends = text.attn_mask[:length, :length], self._ends(tokens)
+        if self._short_text:
+            x = text.ln_final(openclip_last.run(text.transformer, x, ends, mask))
+        else:
+            x = text.ln_final(text.transformer(x, attn_mask=mask))
+            x = x[torch.arange(x.shape[0], device=x.device), ends]
         projection = text.text_projection
         if projection is not None:
             x = projection(x) if isinstance(projection, torch.nn.Linear) else x @ projection
