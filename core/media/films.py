@@ -104,7 +104,7 @@ class Film:
     def _within(self, seconds: float) -> float:
         if seconds > self._limits.max_seconds:
             most = self._limits.max_seconds
-            raise BadMedia(f"a film of {seconds:,.0f} s, the limit is {most:,g} s: cut it into pieces")
+            raise BadMedia(f"a film of {seconds:,.0f} s, the limit is {most:,g} s: cut it, or set HEARSEE_MAX_SECONDS")
         return seconds
 
     def _decoded(self, box: Any, stream: Any) -> Iterator[Any]:

@@ -66,9 +66,8 @@ def _samples(file: soundfile.SoundFile, name: str, limits: Limits, raw: bytes | 
         raise BadMedia(f"{channels} channels, the limit is {MAX_CHANNELS}")
     known = 0 <= frames < 2**62  # else the header does not say
     if known and frames > limits.max_seconds * rate:
-        raise BadMedia(
-            f"{_clock(frames / rate)} of sound, the limit is {_clock(limits.max_seconds)}: cut it into pieces"
-        )
+        most_said = f"the limit is {_clock(limits.max_seconds)}: cut it, or set HEARSEE_MAX_SECONDS"
+        raise BadMedia(f"{_clock(frames / rate)} of sound, {most_said}")
     # An MP3 may end a frame earlier than its header says, so that where it ends is known only at its end.
     if raw is not None and known and frames * channels > LONG and name != "MP3":
         return Sound(cast(Any, Blocks(raw, frames, channels)), rate)  # what is asked of both is the same
@@ -77,7 +76,9 @@ def _samples(file: soundfile.SoundFile, name: str, limits: Limits, raw: bytes | 
         raise BadMedia(f"{frames * channels:,} samples, the limit is {MAX_SAMPLES:,}: cut it into pieces")
     samples = file.read(min(frames, most) if known else most + 1, dtype="float32", always_2d=True)
     if len(samples) > most:
-        raise BadMedia(f"more than {_clock(most / rate)} of sound, which is the limit: cut it into pieces")
+        raise BadMedia(
+            f"more than {_clock(most / rate)} of sound, which is the limit: cut it, or set HEARSEE_MAX_SECONDS"
+        )
     if known and len(samples) < frames - (MP3_SLACK if name == "MP3" else 0):
         raise BadMedia(f"cut short: {len(samples):,} frames of sound where its header promises {frames:,}")
     if not len(samples):
