@@ -104,19 +104,24 @@ def move(mover: Mover, kills: int, seed: int) -> None:
 
 
 def switch(mover: Mover, kills: int, seed: int) -> None:
-    dice, live = random.Random(seed), "hash"
+    dice, names = random.Random(seed), ["hash", mover.second]
     mover.put_all(4)
     mover.index()
     mover.add()
+    with mover.open() as reader:
+        began = reader.info.generation
+    acknowledged = 0
     for kill in range(kills):
-        said = killed(mover, dice, SWITCHING)
-        acknowledged = said[-1][1] if said else live
+        acknowledged += len(killed(mover, dice, SWITCHING))
         with mover.open() as reader:
-            live = reader.info.space
+            done = reader.info.generation - began  # each switch is one generation: no shards were to be made
+            assert done in (acknowledged, acknowledged + 1), f"kill {kill} of seed {seed}"
+            live = names[done % 2]
+            assert reader.info.space == live
             assert agree(served(reader), mover.expected(load_space(live))), (
                 f"kill {kill} of seed {seed}: {live} is torn"
             )
-            assert live == acknowledged or live in ("hash", mover.second)  # at most the one that was under way
+        acknowledged = done
         assert [row.missing for row in list_spaces(mover.library)] == [0, 0]
         assert verify(mover.library).problems == ()
 
