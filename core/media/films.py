@@ -65,6 +65,8 @@ class Film:
                 return None
             stream = box.streams.audio[0]
             codec = stream.codec_context
+            if codec is None:
+                raise BadMedia("a film whose sound is coded in a way that nobody knows")
             if codec.name not in SOUND_CODECS and not codec.name.startswith("pcm_"):
                 raise BadMedia(f"a film whose sound is coded as {codec.name[:20]}: known are {', '.join(SOUND_CODECS)}")
             if codec.sample_rate not in RATES or not 1 <= codec.channels <= MAX_CHANNELS:

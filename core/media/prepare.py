@@ -75,9 +75,14 @@ def prepare(preparation: str, modality: Modality, raw: bytes, limits: Limits, tr
 def _of_film(see: Preparation, track: str | None, raw: bytes, limits: Limits) -> list[Piece]:
     from hearsee.core.media.films import Film
 
-    film = Film(raw, limits)
-    pieces = [Piece(piece.data, span) for picture, span in film.frames() for piece in see(picture)]
-    heard = film.sound() if track is not None else None
+    try:
+        film = Film(raw, limits)
+        pieces = [Piece(piece.data, span) for picture, span in film.frames() for piece in see(picture)]
+        heard = film.sound() if track is not None else None
+    except (HearseeError, MemoryError):
+        raise
+    except Exception as error:  # hostile bytes leave the library's objects half made
+        raise BadMedia("damaged: the film contradicts itself") from error
     if track is not None and heard is not None:
         pieces += [Piece(piece.data, piece.span, Modality.AUDIO) for piece in find_preparation(track)(heard)]
     return pieces

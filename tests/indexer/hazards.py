@@ -16,6 +16,8 @@ import numpy as np
 import soundfile
 from PIL import Image
 
+from tests.films import film
+
 PICTURES = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF", "tif": "TIFF", "bmp": "BMP"}
 SOUNDS = {
     "wav": ("WAV", None),
@@ -79,6 +81,17 @@ def damaged(each: int, seed: int = 1) -> Iterator[Hazard]:
             reach = len(raw) if n % 2 else min(len(raw), 200)  # every other one where the headers are
             places = random.integers(0, reach, 1 + n % 8)
             flipped[places] ^= (1 << random.integers(0, 8, len(places))).astype(np.uint8)
+            yield Hazard(f"flipped-{n}.{ending}".encode(), flipped.tobytes(), refused=False)
+    yield from _damaged_films(each, random)
+
+
+def _damaged_films(each: int, random: np.random.Generator) -> Iterator[Hazard]:
+    for kind, ending in (("mp4", "mp4"), ("webm", "webm"), ("matroska", "mkv")):
+        raw = film(kind, seconds_each=0.5)
+        for n in range(each // 3):
+            yield Hazard(f"cut-{n}.{ending}".encode(), raw[: int(len(raw) * random.uniform(0, 0.6))], refused=False)
+            flipped = np.frombuffer(raw, np.uint8).copy()
+            flipped[random.integers(0, len(raw), 1 + n % 8)] ^= 1 << n % 8
             yield Hazard(f"flipped-{n}.{ending}".encode(), flipped.tobytes(), refused=False)
 
 
