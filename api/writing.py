@@ -13,13 +13,12 @@ def open_writer(settings: Settings, space: str | None = None, *, create: bool = 
     """The writer of the library; `space` names the space of a new one and must fit an old one."""
     from hearsee.core.errors import NotFound
     from hearsee.core.space import load_space
-    from hearsee.indexer.library import Library
+    from hearsee.indexer.founding import live_space
     from hearsee.indexer.writer import Writer
 
     if space is None:
         try:
-            with Library.open(settings.library, settings.database) as opened:
-                space = opened.info.space
+            space = live_space(settings.library, settings.database)
         except NotFound:
             if not create:
                 raise

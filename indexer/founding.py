@@ -10,7 +10,7 @@ from hearsee.indexer import heads, segments
 from hearsee.indexer.catalog import Catalog
 from hearsee.indexer.files import make_folder
 from hearsee.indexer.identity import CATALOG, NAME, Identity
-from hearsee.indexer.lock import OPENING, WRITER
+from hearsee.indexer.lock import OPENING, WRITER, WriterLock
 from hearsee.indexer.shards import files as shards
 
 _OURS = (NAME, CATALOG, WRITER, OPENING, segments.FOLDER, shards.FOLDER, heads.FOLDER)
@@ -49,3 +49,14 @@ def found(folder: Path, space: Space, database: str | None) -> Catalog:
             raise
     Identity(catalog.info().library_id, identity.database).write(folder)
     return catalog
+
+
+def live_space(folder: Path, database: str | None) -> str:
+    """The name of the space that answers, for who is about to write: an older catalog is upgraded on the way."""
+    identity = Identity.read(folder)
+    lock = WriterLock.take(folder)
+    try:
+        with Identity(identity.library_id, database or identity.database).open(folder, writable=True) as catalog:
+            return catalog.info().space
+    finally:
+        lock.release()

@@ -15,6 +15,7 @@ from hearsee.core.space import load_space
 from hearsee.indexer.catalog.connect import connect
 from hearsee.indexer.catalog.upgrade import migrate
 from hearsee.indexer.catalog.words import fill
+from hearsee.indexer.founding import live_space
 from hearsee.indexer.identity import Identity
 from hearsee.indexer.library import Library
 from hearsee.indexer.turning import switch_space
@@ -66,6 +67,7 @@ def test_an_older_library_opens_and_gets_its_golden_vectors(
     _made_older(mover, older)
     with pytest.raises(Refused, match=r"older Hearsee \(m003\): run `hearsee compact`"):
         Library.open(mover.library)
+    assert live_space(mover.library, None) == "hash"  # what `hearsee compact` and `index` ask first
     mover.writer().close()
     with mover.open() as reader:
         assert agree(served(reader), mover.expected(load_space("hash")))
