@@ -14,9 +14,8 @@ from hearsee.core.item import Item
 from hearsee.core.modality import Modality
 from hearsee.core.vectors import Vectors, unit
 from hearsee.core.where import All, OneOf, Where
-from hearsee.search.calibration.chance import Chances, Scale
+from hearsee.search.calibration.naming import NamingCurve, read_naming
 from hearsee.search.evaluate.ranks import ItemPoints
-from hearsee.search.fusion import EncodedPart
 from hearsee.search.parts import PartEncoder
 from hearsee.search.query import Part, brief, parsed
 from hearsee.search.searcher import Searcher
@@ -38,7 +37,7 @@ class Named:
     name: str
     share: float  # softmax over all names: one of them is taken to be right
     cosine: float
-    chance: float | None  # calibrated, of this name by itself: none of them need be right
+    chance: float | None  # of the best name: that it is right, and none of the others; none where nobody knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class Labelled:
 @dataclass(frozen=True)
 class Labels:
     items: Iterator[Labelled]  # in order of id
-    standing: str  # whether there are chances, and why not
+    standing: str  # what chances stand on, or why there are none
 
 
 def label(
@@ -71,17 +70,11 @@ def label(
         if template.count("{}") != 1:
             raise BadInput(f"template {brief(template)} must hold {{}} once, where the name goes")
     modalities = [modality for modality in wanted if searcher.space.towers.get(modality)]
-    snapshot, chances = searcher.library.snapshot(), Chances(searcher.library)
+    snapshot = searcher.library.snapshot()
     encoder = PartEncoder(searcher.space, searcher.settings.limits)
-    asked = {m: _directions(encoder, names, templates or TEMPLATES[m]) for m in modalities}
-    scales: dict[Modality, list[Scale]] = {}
-    said = "not calibrated: nothing to name"
-    for modality, rows in asked.items():
-        found = [chances.scales(snapshot, [_asking(row)], {modality: row[None]}, searcher.fusion) for row in rows]
-        said = found[0].standing.words
-        mine = [one.by_modality[modality] for one in found if one.by_modality and modality in one.by_modality]
-        if len(mine) == len(rows):
-            scales[modality] = mine
+    used = {m: tuple(templates or TEMPLATES[m]) for m in modalities}
+    asked = {m: directions(encoder, names, used[m]) for m in modalities}
+    fitted, said = _fitted(searcher, used, len(names))
 
     def items() -> Iterator[Labelled]:
         for modality, rows in asked.items():
@@ -89,12 +82,12 @@ def label(
             allowed = None
             if filtered is not None:
                 allowed = searcher.library.catalog.allowed(All((filtered, OneOf("@modality", (modality.value,)))))
-            for ids, cosines in _scored(points, rows, allowed):
+            for ids, cosines in scored(points, rows, allowed):
                 known = searcher.library.catalog.items(ids.tolist())
-                judged = _chances(cosines, scales.get(modality))
+                judged = fitted[modality].chances(cosines) if modality in fitted else None
                 for at, id_ in enumerate(ids.tolist()):
                     if id_ in known:  # else it was removed meanwhile
-                        chance = None if judged is None else judged[at]
+                        chance = None if judged is None else float(judged[at])
                         yield Labelled(known[id_], _named(names, cosines[at], chance, sharpness, top))
 
     return Labels(items(), said)
@@ -115,18 +108,41 @@ def _checked(names: Sequence[str]) -> list[str]:
     return kept
 
 
-def _directions(encoder: PartEncoder, names: Sequence[str], templates: Sequence[str]) -> Vectors:
+def directions(encoder: PartEncoder, names: Sequence[str], templates: Sequence[str]) -> Vectors:
     """(names, dim), unit rows: the mean direction of each name's sentences."""
     texts = [template.replace("{}", name) for name in names for template in templates]
     rows = np.stack(encoder.encode([Part("text", text) for text in texts]))
     return unit(rows.reshape(len(names), len(templates), -1).mean(axis=1), "names")
 
 
-def _asking(row: Vectors) -> EncodedPart:
-    return EncodedPart(Modality.TEXT, 1.0, False, row)
+def _fitted(
+    searcher: Searcher, used: Mapping[Modality, tuple[str, ...]], names: int
+) -> tuple[dict[Modality, NamingCurve], str]:
+    """The curve of each kind that the library has one for, and what is to be said about them."""
+    naming, again = read_naming(searcher.library.folder), "run `hearsee calibrate --names KEY` again"
+    if naming is None:
+        return {}, "not calibrated: `hearsee calibrate --names KEY` fits it on a metadata key that holds items' names"
+    if naming.space_fingerprint != searcher.space.fingerprint:
+        return {}, f"not calibrated: names were fitted in another space; {again}"
+    if naming.library_id != searcher.library.info.library_id:
+        return {}, f"not calibrated: names were fitted in another library; {again}"
+    held = {modality: naming.kinds[modality] for modality in used if modality in naming.kinds}
+    fitted = {modality: one for modality, one in held.items() if one.templates == used[modality]}
+    if not fitted:
+        reason = (
+            f"they were fitted on {naming.key} with other templates" if held else f"too few items have {naming.key}"
+        )
+        return {}, f"not calibrated for {' and '.join(used)}: {reason}"
+    most = max(one.names for one in fitted.values())
+    words = f"that the best name is right, calibrated on {most:,} names of {naming.key}"
+    words += f" at generation {naming.generation}, taking it that every second item's own name is listed"
+    if names > most:
+        words += f"; rough, for {names:,} names are asked"
+    missing = [modality.value for modality in used if modality not in fitted]
+    return fitted, words + (f"; not calibrated for {' and '.join(missing)}" if missing else "")
 
 
-def _scored(
+def scored(
     stored: ItemPoints, names: Vectors, allowed: NDArray[np.int64] | None
 ) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
     """Blocks of item ids and the cosine of each item's best point with each name, (items, names)."""
@@ -140,18 +156,12 @@ def _scored(
         yield ids[kept], best[kept]
 
 
-def _chances(cosines: Vectors, scales: Sequence[Scale] | None) -> NDArray[np.float64] | None:
-    if scales is None or not len(cosines):
-        return None
-    return np.stack([scale.chances(column.tolist()) for scale, column in zip(scales, cosines.T, strict=True)], axis=1)
-
-
 def _named(
-    names: Sequence[str], cosines: Vectors, chances: NDArray[np.float64] | None, sharpness: float, top: int
+    names: Sequence[str], cosines: Vectors, chance: float | None, sharpness: float, top: int
 ) -> tuple[Named, ...]:
     order = np.argsort(-cosines, kind="stable")[:top].tolist()
     share = shares(cosines, sharpness)
     return tuple(
-        Named(names[at], float(share[at]), float(cosines[at]), None if chances is None else float(chances[at]))
-        for at in order
+        Named(names[at], float(share[at]), float(cosines[at]), None if place else chance)
+        for place, at in enumerate(order)
     )

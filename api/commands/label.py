@@ -35,7 +35,7 @@ def label(
     database: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say which of the names fits each item best: share among the names, and chance by itself where calibrated."""
+    """Say which of the names fits each item best: share among the names, and chance to be right where calibrated."""
     settings, document, chosen = settings_from(library, database), parse_filter(where), read_names(names)
     if top < 1:
         raise BadInput(f"--top is {top}: it must be 1 or more")

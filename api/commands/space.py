@@ -166,7 +166,11 @@ def drop_space(
 
 def _stale(settings: Settings) -> list[str]:
     """What was measured in the space that was live, and says nothing of this one."""
-    made = {"calibration.json": "hearsee calibrate", "fusion.json": "hearsee eval --fusion"}
+    made = {
+        "calibration.json": "hearsee calibrate",
+        "naming.json": "hearsee calibrate --names KEY",
+        "fusion.json": "hearsee eval --fusion",
+    }
     return [
         f"{name} is of the other space and is passed over in this one; make it anew with: {command}"
         for name, command in made.items()

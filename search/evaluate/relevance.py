@@ -29,7 +29,7 @@ def by_keys(catalog: Catalog, keys: Sequence[str]) -> Classes:
     return _classes(
         (item.modality, item.id, json.dumps(values, sort_keys=True))
         for item in all_items(catalog)
-        if (values := _values(item.metadata, keys)) is not None
+        if (values := values_under(item.metadata, keys)) is not None
     )
 
 
@@ -83,7 +83,7 @@ def all_items(catalog: Catalog) -> Iterator[Item]:
         after = page[-1].id
 
 
-def _values(metadata: Mapping[str, Any], keys: Sequence[str]) -> list[Any] | None:
+def values_under(metadata: Mapping[str, Any], keys: Sequence[str]) -> list[Any] | None:
     """The values under dotted keys; 2 and 2.0 are one number, true and 1 are two values."""
     values = []
     for key in keys:

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from hearsee.core.settings import Settings
     from hearsee.indexer.switching import Switched
 
-MADE_WITH_HEADS = {"calibration.json": "hearsee calibrate", "fusion.json": "hearsee eval --fusion"}
+MADE_WITH_HEADS = {
+    "calibration.json": "hearsee calibrate",
+    "naming.json": "hearsee calibrate --names KEY",
+    "fusion.json": "hearsee eval --fusion",
+}
 
 
 def list_heads(library: LibraryOption = None, database: DatabaseOption = None, as_json: JsonOption = False) -> None:

@@ -1,0 +1,128 @@
+"""`naming.json`: the chance that the best name of a list is right, as the last `hearsee calibrate --names` found it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hearsee.core.vectors import Vectors
+from hearsee.indexer.files import publish
+from hearsee.search.calibration.curves import Curve
+from hearsee.search.calibration.evidence import Numbers
+from hearsee.search.calibration.reliability import Bin
+
+if TYPE_CHECKING:  # who only names needs no writer
+    from hearsee.indexer.writer import Writer
+
+NAME = "naming.json"
+FORMAT = 1
+MOST_BYTES = 1 << 20  # some twenty kilobytes are usual
+ODDS = 100.0  # what cosines are multiplied with before the best name is weighed against all others
+POPULATION = (
+    "the chance that the best name is right, over lists drawn from these names, each asked once with the item's own "
+    "name among them and once without"
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class NamingCurve:
+    """What the names of one kind of items are worth, and how well that held on names that were left out."""
+
+    weights: tuple[float, float, float]  # of the best name's cosine, its margin over the second, its odds
+    curve: Curve
+    method: str  # "all, platt"
+    templates: tuple[str, ...]  # how names were asked for
+    items: int
+    names: int
+    right: float  # share of items whose best name was right among all the names
+    error: float  # expected calibration error over held-out names
+    table: tuple[Bin, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.weights) != 3 or not all(0 <= one < inf for one in self.weights) or not sum(self.weights):
+            raise ValueError("a curve of names has three weights, none of them below 0")
+
+    def chances(self, cosines: Vectors) -> Numbers:
+        """That the best name is right, (items, names) -> (items,)."""
+        return self.curve(clues(cosines) @ np.asarray(self.weights))
+
+
+@dataclass(frozen=True)
+class Naming:
+    space_fingerprint: str
+    library_id: str
+    generation: int  # that it was fitted on
+    key: str  # the metadata key that names the items
+    kinds: Mapping[str, NamingCurve]  # by modality
+    seed: int
+    population: str = POPULATION
+    format: int = FORMAT
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def raw(self) -> bytes:
+        return (json.dumps(self.as_dict(), sort_keys=True, allow_nan=False) + "\n").encode()
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Naming:
+        """What `raw` wrote; ValueError for anything else."""
+        try:
+            document = json.loads(raw)
+            made = cls(**document | {"kinds": {name: _curve(one) for name, one in document["kinds"].items()}})
+        except (TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ValueError(f"not chances of names: {error}") from None
+        if made.format != FORMAT:
+            raise ValueError(f"format {made.format}, not {FORMAT}")
+        if made.raw != raw:  # written by this program only, so any other byte is damage
+            raise ValueError("its bytes were changed")
+        return made
+
+
+def clues(cosines: Vectors) -> Numbers:
+    """Cosine of the best name, its margin over the second, its odds against all others: (items, names) -> (items, 3).
+
+    A cosine of -inf: that name is not in the item's list, which must hold two.
+    """
+    ordered = np.sort(np.asarray(cosines, np.float64), axis=-1)[..., ::-1]
+    best, second = ordered[..., 0], ordered[..., 1]
+    others = ODDS * second + np.log(np.exp(ODDS * (ordered[..., 1:] - second[..., None])).sum(axis=-1))
+    return np.stack([best, best - second, ODDS * best - others], axis=-1)
+
+
+def save_naming(writer: Writer, naming: Naming) -> None:
+    """Put it into the library, whole or not at all, under the lock that the writer holds."""
+    publish(writer.folder, NAME, lambda sink: sink.write(naming.raw))
+
+
+def read_naming(folder: Path) -> Naming | None:
+    """The library's chances of names; what cannot be read is as good as none, and the log says so."""
+    path = folder / NAME
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+        if len(raw) > MOST_BYTES:
+            raise ValueError(f"more than {MOST_BYTES:,} bytes")
+        return Naming.parse(raw)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        log.warning("%s cannot be read (%s): run `hearsee calibrate --names KEY` again", path, error)
+        return None
+
+
+def _curve(document: Mapping[str, Any]) -> NamingCurve:
+    curve = Curve(**{name: tuple(values) for name, values in document["curve"].items()})
+    table = tuple(Bin(**one) for one in document["table"])
+    lists = {name: tuple(document[name]) for name in ("weights", "templates")}
+    return NamingCurve(**dict(document) | lists | {"curve": curve, "table": table})
