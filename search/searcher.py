@@ -28,6 +28,7 @@ from hearsee.search.finish import NOTHING_MORE, Finish, Finished, Shelf, finishe
 from hearsee.search.finishing import FIRST
 from hearsee.search.fusion import EncodedPart, Fusion, chosen_fusion, named_fusion
 from hearsee.search.fusion.edits import find_edits, said
+from hearsee.search.fusion.heard import aimed, hardly_heard
 from hearsee.search.judged import Rank, with_chances, with_reasons
 from hearsee.search.parts import PartEncoder, mean_direction
 from hearsee.search.places import Apart, Place, apart, asks_alone, one_target, part_by_part
@@ -150,7 +151,8 @@ class Searcher:
         wanted = query.wanted or default_wanted(snapshot)
         look = self._second_look(query, asked, wanted)
         fusion = self._fusion(query.fusion)
-        targets = {modality: fusion.fuse(asked.parts, modality)[None, :] for modality in wanted}
+        aims = {modality: aimed(fusion, asked.parts, modality) for modality in wanted}
+        targets = {modality: target[None, :] for modality, (target, _) in aims.items()}
         lists = apart(asked.parts, wanted, fusion)
         encoded = perf_counter()
         scales = self._chances.scales(snapshot, asked.parts, targets, fusion, asked.likes)
@@ -161,7 +163,8 @@ class Searcher:
         k = query.k if look is None else max(query.k, look.first)
         asking = asks_alone(asked.parts)
         found = self._find(snapshot, targets, query.where, k, asked.likes, [scales.by_modality], finish, lists, asking)
-        found = replace(found, plan=replace(found.plan, words=found.plan.words + said(asked.parts)))
+        told = said(asked.parts) + hardly_heard(asked.parts, {modality: low for modality, (_, low) in aims.items()})
+        found = replace(found, plan=replace(found.plan, words=found.plan.words + told))
         hits, close = with_chances(found.hits[0], scales.by_modality, query.min_chance, found.by_words)
         if look is not None:
             looking = perf_counter()

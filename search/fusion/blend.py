@@ -58,7 +58,12 @@ class Blend(Protocol):
 
 def fuse_by(blend: Blend, parts: Sequence[EncodedPart], wanted: Modality) -> Vectors:
     """The positive parts blended, the negative ones steered away from: (dim,), length one."""
-    fused: Vectors = contributions_of(blend, parts, wanted).sum(axis=0)
+    return direction(contributions_of(blend, parts, wanted))
+
+
+def direction(added: NDArray[np.float64]) -> Vectors:
+    """The target that these contributions make, (parts, dim) -> (dim,)."""
+    fused: Vectors = added.sum(axis=0)
     return (fused / np.linalg.norm(fused)).astype(np.float32)
 
 
