@@ -29,7 +29,7 @@ def aimed(fusion: Fusion, parts: Sequence[EncodedPart], wanted: Modality) -> tup
     if len(sought) < 2 or not isinstance(way, AttentionFusion | GuardedFusion):
         return fusion.fuse(parts, wanted), ()
     added = contributions_of(way, parts, wanted)
-    sizes = np.linalg.norm(added[sought], axis=1)
+    sizes = np.sqrt(np.square(added[sought]).sum(axis=1))
     low = _hardly(way, sizes / sizes.sum(), kinds, np.array([parts[at].weight for at in sought], np.float64))
     return direction(added), tuple(at for at, hardly in zip(sought, low, strict=True) if hardly)
 
@@ -60,7 +60,7 @@ def _hardly(
 ) -> NDArray[np.bool_]:
     """Far below an equal share, and not because of the user's own weights or because such parts never count here."""
     low: NDArray[np.bool_] = shares < HARDLY * np.minimum(1 / len(shares), weights / weights.sum())
-    if isinstance(way, GuardedFusion):
+    if low.any() and isinstance(way, GuardedFusion):
         calm = weights * [way.guard.calm[kind] for kind in kinds]
         if np.allclose(shares, calm / calm.sum(), atol=1e-6):
             return np.zeros(len(shares), np.bool_)  # attention kept silent
