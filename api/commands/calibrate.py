@@ -37,7 +37,9 @@ def calibrate(
         str | None,
         typer.Option("--names", metavar="KEY", help="Instead: chances for `hearsee label`; KEY holds items' names."),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", help="At most this many questions a pair.")] = 2000,
+    limit: Annotated[
+        int, typer.Option("--limit", help="At most this many questions a pair, or named items a kind.")
+    ] = 2000,
     seed: Annotated[int, typer.Option("--seed", help="Of the questions drawn and of the folds.")] = 0,
     library: LibraryOption = None,
     database: DatabaseOption = None,
@@ -46,7 +48,7 @@ def calibrate(
     """Fit the chance that a hit is relevant, for every pair of kinds, or that a name is right; the library keeps it."""
     settings, keys = settings_from(library, database), _keys(relevant_by or [])
     if names is not None:
-        _calibrate_names(settings, names, seed, as_json=as_json, alone=keys is None and pairs is None)
+        _calibrate_names(settings, names, limit, seed, as_json=as_json, alone=keys is None and pairs is None)
         return
     from hearsee.api.bars import bars
     from hearsee.api.writing import open_writer
@@ -76,7 +78,7 @@ def calibrate(
         show(found)
 
 
-def _calibrate_names(settings: Settings, key: str, seed: int, *, as_json: bool, alone: bool) -> None:
+def _calibrate_names(settings: Settings, key: str, limit: int, seed: int, *, as_json: bool, alone: bool) -> None:
     from hearsee.api.writing import open_writer
     from hearsee.core.errors import BadInput
     from hearsee.search import open_library
@@ -87,7 +89,7 @@ def _calibrate_names(settings: Settings, key: str, seed: int, *, as_json: bool, 
         raise BadInput(f"--names {key} fits chances of names only: give --relevant-by or --pairs in a call of its own")
     _check(seed)
     with open_writer(settings) as writer, open_library(settings.library, settings.database, settings=settings) as read:
-        found = fit_names(read, key, seed=seed)
+        found = fit_names(read, key, limit=limit, seed=seed)
         save_naming(writer, found)
     if as_json:
         print_json(found.as_dict())

@@ -94,10 +94,15 @@ def clues(cosines: Vectors) -> Numbers:
 
     A cosine of -inf: that name is not in the item's list, which must hold two.
     """
-    ordered = np.sort(np.asarray(cosines, np.float64), axis=-1)[..., ::-1]
-    best, second = ordered[..., 0], ordered[..., 1]
-    others = ODDS * second + np.log(np.exp(ODDS * (ordered[..., 1:] - second[..., None])).sum(axis=-1))
-    return np.stack([best, best - second, ODDS * best - others], axis=-1)
+    rest = np.array(cosines, np.float64)  # in place from here on: there may be many names
+    at = rest.argmax(axis=-1)[:, None]
+    best = np.take_along_axis(rest, at, axis=-1)[:, 0]
+    np.put_along_axis(rest, at, -np.inf, axis=-1)
+    second = rest.max(axis=-1)
+    rest -= second[:, None]
+    rest *= ODDS
+    np.exp(rest, out=rest)
+    return np.stack([best, best - second, ODDS * (best - second) - np.log(rest.sum(axis=-1))], axis=-1)
 
 
 def save_naming(writer: Writer, naming: Naming) -> None:

@@ -25,7 +25,7 @@ from hearsee.search.searcher import Searcher
 from hearsee.search.stored import live_points
 
 MOST_NAMES = 500  # of those the library holds, drawn by the seed
-MOST_ITEMS = 2000  # of each kind
+LIMIT = 2000  # items of each kind
 LISTS = 4  # that each item is asked with, twice; one holds all the names
 CLUES: Mapping[str, tuple[int, ...]] = {"cosine": (0,), "margin": (1,), "odds": (2,), "all": (0, 1, 2)}
 
@@ -42,8 +42,10 @@ class Asked:
         return Asked(self.clues[rows], self.truth[rows], self.own[rows])
 
 
-def fit_names(searcher: Searcher, key: str, *, seed: int = 0) -> Naming:
+def fit_names(searcher: Searcher, key: str, *, limit: int = LIMIT, seed: int = 0) -> Naming:
     """What `hearsee label` may say about its best name, for every kind with enough items named under `key`."""
+    if limit < FEWEST_QUESTIONS:
+        raise BadInput(f"limit is {limit}: a chance needs at least {FEWEST_QUESTIONS} items")
     library, snapshot = searcher.library, searcher.library.snapshot()
     rng = np.random.default_rng(seed)
     names, own = _named(library.catalog, key, rng)
@@ -53,7 +55,7 @@ def fit_names(searcher: Searcher, key: str, *, seed: int = 0) -> Naming:
         mine = np.array([item for item in points.items.tolist() if item in own], np.int64)
         if len(mine) < FEWEST_QUESTIONS or not snapshot.space.towers.get(Modality.TEXT):
             continue
-        mine = np.sort(rng.permutation(mine)[:MOST_ITEMS])
+        mine = np.sort(rng.permutation(mine)[:limit])
         rows = directions(encoder, names, TEMPLATES[modality])
         blocks = list(scored(points, rows, mine))
         cosines = np.concatenate([block for _, block in blocks])

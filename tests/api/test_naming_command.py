@@ -97,6 +97,7 @@ def test_without_them_one_line_says_how_to_get_them(library: Path, capsys: pytes
         (["--names", "nothing"], "with words under the metadata key 'nothing', of 5 different names"),
         (["--names", "thing", "--relevant-by", "thing"], "give --relevant-by or --pairs in a call of its own"),
         (["--names", "thing", "--seed", "-1"], "--seed is -1"),
+        (["--names", "thing", "--limit", "3"], "limit is 3: a chance needs at least 50 items"),
     ],
 )
 def test_wrong_calls_are_one_line(
