@@ -130,7 +130,7 @@ def _fitted(
     fitted = {modality: one for modality, one in held.items() if one.templates == used[modality]}
     if not fitted:
         reason = (
-            f"they were fitted on {naming.key} with other templates" if held else f"too few items have {naming.key}"
+            f"chances were fitted on {naming.key} with other templates" if held else f"too few items have {naming.key}"
         )
         return {}, f"not calibrated for {' and '.join(used)}: {reason}"
     most = max(one.names for one in fitted.values())
