@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +27,7 @@ GATHER = 256  # pieces looked at together, so that batches of each modality are 
 GATHER_LEAST = 32  # however slow the tower is
 GATHER_MOST_SECONDS = 2.0  # of encoding: what is done should be committed, and told, soon
 LARGEST = float(np.finfo(np.float16).max)  # segments store half precision
+QUICK_SECONDS = 0.004  # of all cores together, for a piece: so quick a tower is not what an ingest waits for
 GATHER_SECONDS = 0.25  # how long a full gathering is waited for, unless encoding the last one took longer than that
 
 
@@ -40,6 +43,7 @@ class Encoding:
         self._closed = False
         self._last_seconds = 0.0  # what the last gathering took to encode
         self._most = GATHER  # pieces of the next one
+        self._threads = _TorchThreads()
         self._thread = threading.Thread(target=self._run, name="encoder", daemon=True)
         self._thread.start()
 
@@ -53,6 +57,7 @@ class Encoding:
 
     def _run(self) -> None:
         # Torch takes every core here, or as many as its user says; the decoding processes stand back (see worker.py).
+        # For a quick tower it takes half of them: reading, decoding and committing have as much to do.
         try:
             while (first := self._work.get()) is not None:
                 gathered = self._gather(first)
@@ -65,6 +70,8 @@ class Encoding:
             with self.progress:
                 self.failure = None if self._closed else error
                 self.progress.notify_all()
+        finally:
+            self._threads.restore()
 
     def _timed(self, gathered: Sequence[tuple[Work, list[Piece]]]) -> None:
         began = time.monotonic()
@@ -72,6 +79,7 @@ class Encoding:
             self._encode(gathered)
         self._last_seconds = time.monotonic() - began
         pieces = sum(len(some) for _, some in gathered)
+        self._threads.suit(self._last_seconds / max(1, pieces))
         in_time = int(pieces * GATHER_MOST_SECONDS / max(self._last_seconds, 1e-6))
         self._most = min(GATHER, max(GATHER_LEAST, in_time))
 
@@ -148,3 +156,28 @@ def _checked(rows: Vectors, points: int) -> Vectors:
     if not (np.abs(rows) <= LARGEST).all() or not rows.any(axis=1).all():
         raise BadInput("a vector that is zero, infinite or not a number")
     return rows
+
+
+class _TorchThreads:
+    """How many cores torch, once it is loaded, uses in this thread."""
+
+    def __init__(self) -> None:
+        self._all = 0  # as it came; 0: not asked yet
+        self._now = 0
+
+    def suit(self, seconds: float) -> None:
+        """Half of the cores where a piece takes few seconds, else all."""
+        if (torch := sys.modules.get("torch")) is None:
+            return
+        if not self._all:
+            self._all = self._now = torch.get_num_threads()
+        wanted = (
+            self._all if seconds * self._now > QUICK_SECONDS else max(1, min(self._all, (os.cpu_count() or 2) // 2))
+        )
+        if wanted != self._now:
+            torch.set_num_threads(wanted)
+            self._now = wanted
+
+    def restore(self) -> None:
+        if self._now != self._all and (torch := sys.modules.get("torch")) is not None:
+            torch.set_num_threads(self._all)

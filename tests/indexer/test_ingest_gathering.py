@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import torch
 
 from hearsee.core.encoders.hash import HashEncoder
 from hearsee.core.media.kinds import Piece
@@ -17,7 +19,7 @@ from hearsee.core.modality import Modality
 from hearsee.core.space import Space
 from hearsee.core.vectors import Vectors
 from hearsee.indexer.corpus import Entry
-from hearsee.indexer.ingest.encoding import GATHER_SECONDS, Encoding
+from hearsee.indexer.ingest.encoding import GATHER_SECONDS, Encoding, _TorchThreads
 from hearsee.indexer.ingest.work import Kind, Read, Work
 
 
@@ -87,3 +89,19 @@ def test_a_fast_tower_waits_for_a_fuller_batch(encoding: Encoding) -> None:
     waited = patience_after_the_first(encoding)
     assert waited is not None
     assert 0.0 < waited <= GATHER_SECONDS
+
+
+def test_a_quick_tower_leaves_half_of_the_cores_and_a_slow_one_none() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    threads = _TorchThreads()
+    try:
+        threads.suit(1e-5)
+        assert torch.get_num_threads() == max(1, min(4, (os.cpu_count() or 2) // 2))
+        threads.suit(0.1)
+        assert torch.get_num_threads() == 4
+        threads.suit(1e-5)
+    finally:
+        threads.restore()
+        assert torch.get_num_threads() == 4
+        torch.set_num_threads(before)
