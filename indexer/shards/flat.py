@@ -81,10 +81,11 @@ class FlatShard:
         if 4 * k >= count or (product and allowed is not None):
             return self._score_all(points, k, allowed)
         if allowed is None:
-            # FAISS scans once for each query; from so many on it multiplies matrices too, and as fast.
-            if len(points) < SOME or points.size >= FAISS_MULTIPLIES:
+            # FAISS scans once for each query, on one core; from so many on it multiplies matrices too, and as fast.
+            scans = len(points) < SOME and (faiss.omp_get_max_threads() == 1 or count > PRODUCT_ELEMENTS)
+            if scans or points.size >= FAISS_MULTIPLIES:
                 return Found(*self.index.search(points, k))
-            return best_by_products(points, k, self._matrix)
+            return self._score_all(points, k, None) if len(points) < SOME else best_by_products(points, k, self._matrix)
         selector = Selector(allowed)
         params = faiss.SearchParameters(sel=selector.faiss)  # type: ignore[call-arg]
         return Found(*self.index.search(points, k, params=params))
