@@ -62,17 +62,9 @@ class Writer:
     @classmethod
     def open(cls, folder: str | Path, *, space: Space, database: str | None = None, create: bool = True) -> Self:
         """Take the writer lock, make the library where there is none, and remove what no commit names."""
-        folder = Path(folder)
-        founding.prepare(folder, create=create)
-        lock = WriterLock.take(folder)
-        try:
-            catalog = founding.found(folder, space, database)
-        except BaseException:
-            lock.release()
-            raise
-        writer = cls(folder, catalog, space, lock)
+        writer = cls._locked(Path(folder), space, database, create=create)
         with writer._opened():
-            writer.space = check_space(folder, catalog, space, writer._golden.__setitem__)
+            writer.space = check_space(writer.folder, writer.catalog, space, writer._golden.__setitem__)
         return writer
 
     @classmethod
@@ -90,23 +82,26 @@ class Writer:
         What is committed gives items that are there their vectors in that space, and changes nothing else of them.
         `anew`: even where the live space is the same by its fingerprint. The live space need not be loadable.
         """
-        folder = Path(folder)
-        founding.prepare(folder, create=False)
+        writer = cls._locked(Path(folder), space, database, create=False)
+        with writer._opened():
+            chosen = _known(writer.catalog.spaces(), space, anew=anew) if space_id is None else space_id
+            if chosen is None:
+                writer._apply(Change(space=space))
+                chosen = writer.catalog.spaces()[-1].id
+            writer.catalog = writer.catalog.of_space(chosen)
+            writer.space = check_space(writer.folder, writer.catalog, space, writer._golden.__setitem__)
+        return writer
+
+    @classmethod
+    def _locked(cls, folder: Path, space: Space, database: str | None, *, create: bool) -> Self:
+        """Holding the writer lock and the catalog, made where there is none; the space is not looked at yet."""
+        founding.prepare(folder, create=create)
         lock = WriterLock.take(folder)
         try:
-            catalog = founding.found(folder, space, database)
+            return cls(folder, founding.found(folder, space, database), space, lock)
         except BaseException:
             lock.release()
             raise
-        writer = cls(folder, catalog, space, lock)
-        with writer._opened():
-            chosen = _known(catalog.spaces(), space, anew=anew) if space_id is None else space_id
-            if chosen is None:
-                writer._apply(Change(space=space))
-                chosen = catalog.spaces()[-1].id
-            writer.catalog = catalog.of_space(chosen)
-            writer.space = check_space(folder, writer.catalog, space, writer._golden.__setitem__)
-        return writer
 
     @contextmanager
     def _opened(self) -> Iterator[None]:

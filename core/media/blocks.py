@@ -12,18 +12,15 @@ from hearsee.core.errors import BadMedia
 
 Frames = NDArray[np.float32]  # (frames, channels)
 
-LONG = 2**23  # frames times channels, from which a sound is read in blocks: 32 MiB as float32
-BLOCK = 2**18  # frames decoded at once
-
 
 class Blocks:
     """What slices of (frames, channels) look like for an array, of a sound that is decoded once, from front to back."""
 
     ndim = 2
 
-    def __init__(self, raw: bytes, frames: int, channels: int) -> None:
+    def __init__(self, raw: bytes, frames: int, channels: int, block_frames: int) -> None:
         self.shape = (frames, channels)
-        self._raw = raw
+        self._raw, self._block_frames = raw, block_frames
         self._file = soundfile.SoundFile(io.BytesIO(raw))
         self._held: Frames = np.empty((0, channels), np.float32)
         self._first = self._next = 0  # frames: where what is held begins, and where the next block does
@@ -53,7 +50,8 @@ class Blocks:
 
     def _block(self) -> Frames:
         try:
-            block: Frames = self._file.read(min(BLOCK, len(self) - self._next), dtype="float32", always_2d=True)
+            frames = min(self._block_frames, len(self) - self._next)
+            block: Frames = self._file.read(frames, dtype="float32", always_2d=True)
         except (soundfile.LibsndfileError, RuntimeError):
             block = np.empty((0, self.shape[1]), np.float32)
         if not len(block):

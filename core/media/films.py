@@ -1,4 +1,4 @@
-"""Films: a frame every few seconds as pictures, the track as a sound; PyAV (the extra `video`) reads them."""
+"""Films: the first frame in every few seconds as pictures, the first track as a sound; PyAV reads them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from hearsee.core.media.magic import FILMS, format_of, looks_like
 from hearsee.core.media.sounds import MAX_CHANNELS, MAX_SAMPLES, RATES
 
 WITHOUT = "a film, which needs the extra `video`: pip install 'hearsee[video]'"
-RULE = "film-1: the first frame in every film_seconds, turned upright; the first sound track, all of it"
 CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg")
 SOUND_CODECS = ("aac", "mp3", "mp3float", "opus", "vorbis", "flac", "alac")  # and PCM of every kind
 LATE_SECONDS = 1.0  # by which its last frame and sound may come before the end that the header promises

@@ -10,7 +10,7 @@ from typing import Any, cast
 import soundfile
 
 from hearsee.core.errors import BadMedia
-from hearsee.core.media.blocks import LONG, Blocks, checked
+from hearsee.core.media.blocks import Blocks, checked
 from hearsee.core.media.kinds import Sound
 from hearsee.core.media.limits import Limits
 from hearsee.core.media.magic import SOUNDS, format_of, looks_like
@@ -69,8 +69,9 @@ def _samples(file: soundfile.SoundFile, name: str, limits: Limits, raw: bytes | 
         most_said = f"the limit is {_clock(limits.max_seconds)}: cut it, or set HEARSEE_MAX_SECONDS"
         raise BadMedia(f"{_clock(frames / rate)} of sound, {most_said}")
     # An MP3 may end a frame earlier than its header says, so that where it ends is known only at its end.
-    if raw is not None and known and frames * channels > LONG and name != "MP3":
-        return Sound(cast(Any, Blocks(raw, frames, channels)), rate)  # what is asked of both is the same
+    if raw is not None and known and frames * channels > limits.long_samples and name != "MP3":
+        read = Blocks(raw, frames, channels, limits.block_frames)
+        return Sound(cast(Any, read), rate)  # what is asked of both is the same
     most = min(int(limits.max_seconds * rate), MAX_SAMPLES // channels)
     if known and frames > most:
         raise BadMedia(f"{frames * channels:,} samples, the limit is {MAX_SAMPLES:,}: cut it into pieces")

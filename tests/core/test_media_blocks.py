@@ -11,13 +11,14 @@ import pytest
 import soundfile
 
 from hearsee.core.errors import BadMedia
-from hearsee.core.media import Limits, blocks
+from hearsee.core.media import Limits
 from hearsee.core.media.blocks import Blocks
 from hearsee.core.media.prepare import prepare
 from hearsee.core.media.sounds import decode_sound
 from hearsee.core.modality import Modality
 
 RATE = 8_000
+ALL_ARE_LONG = Limits(long_samples=0, block_frames=5_000)
 WINDOWS = (
     'hearsee.core.encoders.prepare_sound:log_mel?{"rate": 16000, "window": 4, "hop": 4, "mels": 32, "fft": 512, '
     '"stride": 320, "low": 50, "high": 8000, "scale": "htk"}'
@@ -33,53 +34,40 @@ def saved(seconds: float, name: str = "FLAC", subtype: str | None = None, channe
     return out.getvalue()
 
 
-@pytest.fixture
-def _all_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hearsee.core.media.sounds.LONG", 0)
-    monkeypatch.setattr(blocks, "BLOCK", 5_000)
-
-
 @pytest.mark.parametrize(("name", "subtype"), FORMATS)
 @pytest.mark.parametrize("preparation", [WINDOWS, TOYBOX])
-def test_blocks_give_the_windows_of_the_whole(
-    name: str, subtype: str | None, preparation: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_blocks_give_the_windows_of_the_whole(name: str, subtype: str | None, preparation: str) -> None:
     raw = saved(13.3, name, subtype, channels=2)
     whole = prepare(preparation, Modality.AUDIO, raw, Limits())
-    monkeypatch.setattr("hearsee.core.media.sounds.LONG", 0)
-    monkeypatch.setattr(blocks, "BLOCK", 5_000)
-    assert isinstance(decode_sound(raw, Limits(), blocks=True).samples, Blocks)
-    parts = prepare(preparation, Modality.AUDIO, raw, Limits())
+    assert isinstance(decode_sound(raw, ALL_ARE_LONG, blocks=True).samples, Blocks)
+    parts = prepare(preparation, Modality.AUDIO, raw, ALL_ARE_LONG)
     assert [piece.span for piece in parts] == [piece.span for piece in whole]
     assert all(np.array_equal(mine.data, theirs.data) for mine, theirs in zip(parts, whole, strict=True))
 
 
-@pytest.mark.usefixtures("_all_are_long")
 def test_slices_are_those_of_an_array_even_backwards() -> None:
     raw = saved(3.0)
     whole = decode_sound(raw, Limits()).samples
-    read = decode_sound(raw, Limits(), blocks=True).samples
+    read = decode_sound(raw, ALL_ARE_LONG, blocks=True).samples
     assert (len(read), read.shape, read.ndim) == (len(whole), whole.shape, whole.ndim)
     for part in (slice(0, 10), slice(4_000, 9_000), slice(23_000, 99_000), slice(100, 200), slice(50, 50), slice(None)):
         assert np.array_equal(read[part], whole[part])
 
 
-@pytest.mark.usefixtures("_all_are_long")
 @pytest.mark.parametrize("share", [0.99, 0.5])
 def test_a_long_sound_cut_short_is_refused_though_its_end_belongs_to_no_window(share: float) -> None:
     raw = saved(12.2)
     with pytest.raises(BadMedia, match=r"cut short|damaged"):
-        prepare(WINDOWS, Modality.AUDIO, raw[: int(len(raw) * share)], Limits())
+        prepare(WINDOWS, Modality.AUDIO, raw[: int(len(raw) * share)], ALL_ARE_LONG)
 
 
-@pytest.mark.usefixtures("_all_are_long")
 def test_numbers_that_are_no_samples_are_found_in_blocks_too() -> None:
     noise = np.zeros(40_000, np.float32)
     noise[30_000] = np.nan
     out = io.BytesIO()
     soundfile.write(out, noise, RATE, format="WAV", subtype="FLOAT")
     with pytest.raises(BadMedia, match="not numbers"):
-        prepare(WINDOWS, Modality.AUDIO, out.getvalue(), Limits())
+        prepare(WINDOWS, Modality.AUDIO, out.getvalue(), ALL_ARE_LONG)
 
 
 PEAK = f"""

@@ -88,10 +88,9 @@ def _from_library(settings: Settings, keys: list[str] | None, seed: int) -> tupl
 
 def _from_toybox(groups: int, seed: int) -> tuple[Space, Groups, Groups]:
     from hearsee.core.space import load_space
-
-    space = load_space("toybox")
     from hearsee.toybox.mixes import toybox_groups
 
+    space = load_space("toybox")
     train = toybox_groups(space, "train", groups, TOYBOX_SEED + seed)
     return space, train, _toybox_check(space, groups, seed)
 

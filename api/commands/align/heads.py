@@ -13,11 +13,17 @@ from hearsee.api.commands.align.live import switch_to, what_was_done
 from hearsee.api.commands.align.runs import (
     LOSSES,
     AgainOption,
+    BatchOption,
     BfloatOption,
     ChunkOption,
     CompileOption,
+    ConsistencyOption,
     DeviceOption,
+    DropoutOption,
     LossOption,
+    PairsOption,
+    PatienceOption,
+    RateOption,
     SeedOption,
     TensorboardOption,
     forget_checkpoint,
@@ -45,10 +51,7 @@ KINDS = {"residual": "mlp"}  # what people call it, too
 
 
 def align_heads(
-    pairs: Annotated[
-        Path | None,
-        typer.Option("--table", metavar="FILE", help="Take pairs from this CSV, JSONL or Parquet: path, text, group."),
-    ] = None,
+    pairs: PairsOption = None,
     vectors: Annotated[
         Path | None,
         typer.Option("--vectors", metavar="DIR", help="Learn from image.npy, text.npy, … instead of a library."),
@@ -75,23 +78,17 @@ def align_heads(
     epochs: Annotated[
         int | None, typer.Option("--epochs", help="At most; it stops when validation no longer rises.")
     ] = None,
-    patience: Annotated[
-        int | None, typer.Option("--patience", help="Epochs without a better validation before it stops.")
-    ] = None,
-    batch: Annotated[int | None, typer.Option("--batch", help="Groups told apart at once.")] = None,
+    patience: PatienceOption = None,
+    batch: BatchOption = None,
     chunk: ChunkOption = None,
-    rate: Annotated[float | None, typer.Option("--rate", help="How fast to learn.")] = None,
+    rate: RateOption = None,
     positives: Annotated[
         int | None, typer.Option("--positives", help="Rows of one modality that a group brings into a batch.")
     ] = None,
     mix: Annotated[float | None, typer.Option("--mix", help="FuseMix: alpha of the shares that groups mix in.")] = None,
     noise: Annotated[float | None, typer.Option("--noise", help="On the vectors, as a share of their length.")] = None,
-    dropout: Annotated[
-        float | None, typer.Option("--dropout", help="Share of the groups of three modalities that lose one.")
-    ] = None,
-    consistency: Annotated[
-        float | None, typer.Option("--consistency", help="Weight of the pull towards a group's middle.")
-    ] = None,
+    dropout: DropoutOption = None,
+    consistency: ConsistencyOption = None,
     hard: Annotated[
         int | None, typer.Option("--hard-negatives", help="Nearest wrong groups that a group brings into its batch.")
     ] = None,

@@ -22,6 +22,21 @@ TensorboardOption = Annotated[bool, typer.Option("--tensorboard", help="Log for 
 AgainOption = Annotated[bool, typer.Option("--again", help="Start anew where a run was stopped.")]
 BfloatOption = Annotated[bool, typer.Option("--bf16", help="Multiply in bfloat16.")]
 CompileOption = Annotated[bool, typer.Option("--compile", help="Let torch compile what learns.")]
+PairsOption = Annotated[
+    Path | None,
+    typer.Option("--table", metavar="FILE", help="Take pairs from this CSV, JSONL or Parquet: path, text, group."),
+]
+PatienceOption = Annotated[
+    int | None, typer.Option("--patience", help="Epochs without a better validation before it stops.")
+]
+BatchOption = Annotated[int | None, typer.Option("--batch", help="Groups told apart at once.")]
+RateOption = Annotated[float | None, typer.Option("--rate", help="How fast to learn.")]
+DropoutOption = Annotated[
+    float | None, typer.Option("--dropout", help="Share of the groups of three modalities that lose one.")
+]
+ConsistencyOption = Annotated[
+    float | None, typer.Option("--consistency", help="Weight of the pull towards a group's middle.")
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Decides the split, the draws and the first weights.")]
 ChunkOption = Annotated[
     int | None, typer.Option("--chunk", help="Rows at once where a batch is too large for the memory; same gradients.")

@@ -10,11 +10,17 @@ import typer
 from hearsee.api.commands.align.runs import (
     LOSSES,
     AgainOption,
+    BatchOption,
     BfloatOption,
     ChunkOption,
     CompileOption,
+    ConsistencyOption,
     DeviceOption,
+    DropoutOption,
     LossOption,
+    PairsOption,
+    PatienceOption,
+    RateOption,
     SeedOption,
     TensorboardOption,
     forget_checkpoint,
@@ -41,27 +47,18 @@ def align_towers(
     towers: Annotated[
         str | None, typer.Option("--towers", help="Which learn, as image,text; else all that have pairs.")
     ] = None,
-    pairs: Annotated[
-        Path | None,
-        typer.Option("--table", metavar="FILE", help="Take pairs from this CSV, JSONL or Parquet: path, text, group."),
-    ] = None,
+    pairs: PairsOption = None,
     space: Annotated[
         str | None, typer.Option("--space", metavar="NAME", help="With --table and no library: whose towers learn.")
     ] = None,
     loss: LossOption = "infonce",
     epochs: Annotated[int | None, typer.Option("--epochs", help="How often to go over the pairs, at most.")] = None,
-    patience: Annotated[
-        int | None, typer.Option("--patience", help="Epochs without a better validation before it stops.")
-    ] = None,
-    batch: Annotated[int | None, typer.Option("--batch", help="Groups told apart at once.")] = None,
+    patience: PatienceOption = None,
+    batch: BatchOption = None,
     chunk: ChunkOption = None,
-    rate: Annotated[float | None, typer.Option("--rate", help="How fast to learn.")] = None,
-    dropout: Annotated[
-        float | None, typer.Option("--dropout", help="Share of the groups of three modalities that lose one.")
-    ] = None,
-    consistency: Annotated[
-        float | None, typer.Option("--consistency", help="Weight of the pull towards a group's middle.")
-    ] = None,
+    rate: RateOption = None,
+    dropout: DropoutOption = None,
+    consistency: ConsistencyOption = None,
     seed: SeedOption = 0,
     device: DeviceOption = "cpu",
     bfloat16: BfloatOption = False,
