@@ -96,7 +96,7 @@ def main() -> None:
     args = parser.parse_args()
     faiss.omp_set_num_threads(1)
     if args.grow:
-        result = grown(JointSpace(args.dim, args.seed), args.grow, args.recall)
+        result = grown(args.dim, args.seed, args.grow, args.recall)
         return print(json.dumps(result)) if args.json else show_growth(result)
     world = real(args.data, args.seed) if args.data else made_up(args.points, args.dim, args.queries, args.seed)
     exact = FlatShard.of(world.rows)
