@@ -6,24 +6,27 @@ import contextlib
 import io
 import threading
 import warnings
+from collections.abc import Callable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from hearsee.core.errors import BadMedia
+from hearsee.core.media.jpegs import jpeg_pixels
 from hearsee.core.media.kinds import Picture, Shrink
 from hearsee.core.media.limits import Limits
 from hearsee.core.media.magic import PICTURES, format_of, looks_like
 
 _ORIENTATION = 0x0112  # the EXIF tag
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+_UPRIGHT: Mapping[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: pixels[::-1].swapaxes(0, 1),
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: lambda pixels: pixels[:, ::-1].swapaxes(0, 1),
 }
 _SIDEWAYS, _FROM_BELOW, _FROM_RIGHT = (5, 6, 7, 8), (3, 4, 7, 8), (2, 3, 6, 7)  # whose first rows were the last
 # What Pillow says that only its authors understand.
@@ -66,12 +69,13 @@ def _picture(raw: bytes, name: str, limits: Limits, shrink: Shrink | None) -> Pi
         if width < 1 or height < 1:
             raise BadMedia(f"{width} x {height} pixels: there is nothing to see")
         by = _draft(picture, shrink) if shrink is not None and name == "JPEG" else 1
-        picture.load()
+        plain = name == "JPEG" and picture.mode == "RGB" and _is_srgb(picture)
+        quick = jpeg_pixels(raw, picture.size, by) if plain else None
+        if quick is None:
+            picture.load()
         tag = _orientation(picture)  # after load: Pillow turns TIFF itself, then forgets the tag
-        shown = _over_white(picture)
-    if tag in _UPRIGHT:
-        shown = shown.transpose(_UPRIGHT[tag])
-    pixels = np.ascontiguousarray(shown, dtype=np.uint8)  # (height, width, 3)
+        shown = np.asarray(_over_white(picture), dtype=np.uint8) if quick is None else quick
+    pixels = np.ascontiguousarray(_UPRIGHT[tag](shown) if tag in _UPRIGHT else shown)  # (height, width, 3)
     if by == 1:
         return Picture(pixels)
     # A drafted picture reaches beyond the file's last row and column, which turning may have made the first.
@@ -115,7 +119,7 @@ def _over_white(picture: Image.Image) -> Image.Image:
 def _to_srgb(picture: Image.Image) -> Image.Image:
     """Apply an embedded profile; one that is damaged or of another colour model is ignored, as browsers do."""
     profile = picture.info.get("icc_profile")
-    if not profile or b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile:
+    if not profile or _is_srgb(picture):
         return picture if picture.mode == "RGB" else picture.convert("RGB")
     if picture.mode not in ("RGB", "L", "CMYK"):
         picture = picture.convert("RGB")
@@ -125,6 +129,11 @@ def _to_srgb(picture: Image.Image) -> Image.Image:
         if converted is not None:
             return converted
     return picture.convert("RGB")
+
+
+def _is_srgb(picture: Image.Image) -> bool:
+    profile = picture.info.get("icc_profile")
+    return not profile or b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
