@@ -5,16 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from hearsee.core.modality import Modality
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+Hold: TypeAlias = Callable[[int], None]  # bytes that came, or that turned out to be none; may wait for room
+
+
+def free(_: int) -> None:
+    """Room for whatever comes."""
+
+
 @dataclass(frozen=True)
 class Entry:
-    """One thing to index; `read` gives its bytes, or raises OSError or BadMedia."""
+    """One thing to index; `read` gives its bytes, or raises OSError or BadMedia.
+
+    `far`: the same bytes over a network, told to `Hold` as they come; who reads many asks for some ahead.
+    """
 
     uri: str
     modality: Modality
@@ -23,6 +33,7 @@ class Entry:
     text: str | None = None
     group: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    far: Callable[[Hold], bytes] | None = None
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 from hearsee.core.errors import BadInput, BadMedia, NotFound
 from hearsee.core.item import local_path
 from hearsee.core.media.limits import Limits
+from hearsee.indexer.corpus.addresses import is_remote, shown
 from hearsee.indexer.corpus.entries import Entry, Rejected, Source, why
 from hearsee.indexer.corpus.files import kind_of_place, modality_by_bytes, modality_by_name, read_file
 from hearsee.indexer.corpus.folders import folder_entries
-from hearsee.indexer.corpus.remote import downloaded, is_remote, read_remote, remote_files
+from hearsee.indexer.corpus.remote import downloaded, remote_file, remote_files
 from hearsee.indexer.corpus.tables import Columns, is_table, table_entries
 from hearsee.indexer.corpus.tars import read_member, tar_entries
-from hearsee.indexer.corpus.web import TYPED
 
 TOYBOX_TABLE = "items.jsonl"  # a folder that holds one is read as this table
 _FIRST = 3  # rows looked at before a table is taken for one
@@ -75,25 +75,28 @@ def read_item(uri: str, limits: Limits) -> bytes:
 
 
 def _elsewhere(url: str, columns: Columns, limits: Limits) -> Source:
+    said = shown(url)
     try:
         found = remote_files(url, limits)
     except BadMedia as error:
-        raise BadInput(f"{url}: {error}") from None
+        raise BadInput(f"{said}: {error}") from None
     if found is not None:
-        return Source(url, _not_empty(found, url))
-    name = Path(urlsplit(url).path)
+        return Source(said, _not_empty(iter(found), said), count=len(found))
+    first = url.partition("::")[0]  # of a chain, such as zip://names.csv::https://…
+    name = Path(urlsplit(first).path or first)
     if is_table(name):
-        entries = table_entries(downloaded(url, limits), columns, limits, url)
-        return Source(url, _not_empty(_checked(entries, url, url), url))
+        copy = downloaded(url)
+        entries = _checked(table_entries(copy, columns, limits, url), said, said)
+        return Source(said, _not_empty(entries, said), again=lambda: table_entries(copy, columns, limits, url))
     if name.suffix.lower() == ".tar":
-        copy = downloaded(url, limits)
-        entries = _checked(tar_entries(copy, limits), url, copy.as_uri())
-        return Source(url, _not_empty(_renamed(entries, copy.as_uri(), url), url))
+        copy = downloaded(url)
+        entries = _checked(tar_entries(copy, limits), said, copy.as_uri())
+        return Source(said, _not_empty(_renamed(entries, copy.as_uri(), said), said))
     modality = modality_by_name(name.name)
     if modality is None:
         known = ".csv .tsv .jsonl .ndjson .parquet .tar, or a picture, sound or text"
-        raise BadInput(f"{url}: its name does not say what it is: give {known}")
-    return Source(url, iter([Entry(url, modality, lambda: read_remote(url, limits, TYPED))]))
+        raise BadInput(f"{said}: its name does not say what it is: give {known}")
+    return Source(said, iter([remote_file(url, modality, limits)]), count=1)
 
 
 def _renamed(entries: Iterator[Entry | Rejected], copy: str, url: str) -> Iterator[Entry | Rejected]:

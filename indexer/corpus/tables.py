@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from hashlib import blake2b
 from pathlib import Path
@@ -15,9 +15,10 @@ from hearsee.core.errors import BadInput, BadMedia
 from hearsee.core.item import local_path
 from hearsee.core.media.limits import Limits
 from hearsee.core.modality import Modality
+from hearsee.indexer.corpus.addresses import listed, shown
 from hearsee.indexer.corpus.entries import Entry, Rejected, sound_text, why
 from hearsee.indexer.corpus.files import modality_by_bytes, modality_by_name, read_file
-from hearsee.indexer.corpus.remote import listed, remote_entry
+from hearsee.indexer.corpus.remote import remote_entry
 from hearsee.indexer.corpus.rows import READERS, Row
 
 PATH_COLUMNS = ("path", "uri", "url", "file", "filename", "filepath", "file_name", "file_path")
@@ -56,7 +57,7 @@ def table_entries(path: Path, columns: Columns, limits: Limits, url: str | None 
             row = next(rows, None)
         except (BadInput, OSError, UnicodeError) as error:
             reason = why(error) if isinstance(error, OSError) else str(error)
-            yield Rejected(url or path.as_uri(), reason, unseen=True, partial=True)
+            yield Rejected(shown(url) if url else path.as_uri(), reason, unseen=True, partial=True)
             return
         if row is None:
             return
@@ -83,7 +84,7 @@ class _Table:
 
     @cached_property
     def _uri(self) -> str:
-        return self.url or self.path.as_uri()
+        return shown(self.url) if self.url else self.path.as_uri()
 
     @cached_property
     def _folder(self) -> str:
@@ -108,7 +109,8 @@ class _Table:
             if not isinstance(one, Entry):
                 yield one
             elif self._is_new(one.uri):
-                yield Entry(one.uri, one.modality, one.read, words[0] if words else None, None, group, metadata)
+                caption = words[0] if words else None
+                yield replace(one, caption=caption, group=group, metadata=metadata)
         for place, text in enumerate(words):
             uri = self.uri(key if place == 0 else f"{key}.{place + 1}")
             yield Entry(uri, Modality.TEXT, text.encode, None, text, group, metadata)
@@ -141,7 +143,7 @@ class _Table:
             return Rejected(self.uri(key), f"its path must be the name of a file, not {kind}")
         if (url := listed(value, self.url)) is not None:
             if isinstance(modality, str) and not isinstance(modality, Modality):
-                return Rejected(sound_text(url), modality)
+                return Rejected(sound_text(shown(url)), modality)
             return remote_entry(url, modality, self.url, self.limits)
         place = local_path(value) if "://" in value else Path(os.path.normpath(os.path.join(self._folder, value)))  # noqa: PTH118
         if place is None or not place.is_absolute():

@@ -9,19 +9,25 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import ipaddress
 import socket
 import ssl
 import time
+from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from hearsee.core.errors import BadMedia
 from hearsee.core.media.limits import Limits
+from hearsee.indexer.corpus.entries import Hold, free
+from hearsee.indexer.corpus.patience import STATUSES, Passing
 
 MAX_REDIRECTS = 3
-CONNECT_SECONDS, TOTAL_SECONDS = 10.0, 120.0
+STALL_SECONDS, TOTAL_SECONDS = 10.0, 120.0  # without a byte; for all of it
 BLOCK_BYTES = 2**16
+_ADDRESSES = 3  # of one name, tried one after the other
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -42,23 +48,56 @@ def host_of(url: str) -> tuple[str, int] | None:
     return None if parts.scheme not in _PORTS else (parts.hostname or "", parts.port or _PORTS[parts.scheme])
 
 
-def fetch(url: str, limits: Limits, trust: Trust) -> bytes:
+def fetch(url: str, limits: Limits, trust: Trust, hold: Hold = free) -> bytes:
     """The bytes behind a web address; BadMedia where the rule or the limits say no, OSError where the network does."""
-    until = time.monotonic() + TOTAL_SECONDS
+    until = _Until(time.monotonic() + TOTAL_SECONDS)
+    raw = bytearray()
+    try:
+        with contextlib.closing(blocks(url, limits.max_file_bytes, trust, until)) as coming:
+            for block in coming:
+                began = time.monotonic()
+                hold(len(block))
+                until.moment += time.monotonic() - began  # waiting for room is not the server's fault
+                raw += block
+    except BaseException:
+        hold(-len(raw))
+        raise
+    return bytes(raw)
+
+
+class _Until:
+    """The moment by which all must be here."""
+
+    def __init__(self, moment: float) -> None:
+        self.moment = moment
+
+    def left(self) -> float:
+        left = self.moment - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("not here in time")
+        return left
+
+
+def blocks(url: str, most: int, trust: Trust, until: _Until | None = None) -> Generator[bytes, None, None]:
+    """The bytes as they come, `most` of them at the most; without `until` it is enough that some always come."""
     for _ in range(MAX_REDIRECTS + 1):
         parts = checked(url)
-        with contextlib.closing(_connected(parts, trust)) as connection:
-            path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        with contextlib.closing(_connected(parts, trust, until)) as connection:
             try:
-                connection.request("GET", path, headers={"User-Agent": "hearsee", "Accept-Encoding": "identity"})
-                answer = connection.getresponse()
-                if answer.status in (301, 302, 303, 307, 308):
-                    url = urljoin(url, answer.headers.get("Location") or "")
-                    continue
-                if answer.status != 200:
-                    raise OSError(f"its server answers {answer.status} {answer.reason}"[:80])
-                return _body(answer, limits, until)
+                with contextlib.closing(_asked(connection, parts)) as answer:
+                    if answer.status in (301, 302, 303, 307, 308):
+                        url = urljoin(url, answer.headers.get("Location") or "")
+                        continue
+                    yield from _body(answer, most)
+                    return
+            except http.client.IncompleteRead:
+                raise Passing("its server broke off") from None
+            except TimeoutError:
+                said = f"within {TOTAL_SECONDS:g} s" if until is not None else "any more"
+                raise OSError(f"not here {said}, or {STALL_SECONDS:g} s without a byte") from None
             except (http.client.HTTPException, UnicodeError, ValueError) as error:
+                if isinstance(error, ConnectionError):  # http.client has one that is both
+                    raise
                 raise OSError(f"its server answers nonsense ({type(error).__name__})") from None
     raise BadMedia(f"redirected more than {MAX_REDIRECTS} times")
 
@@ -79,28 +118,91 @@ def checked(url: str) -> SplitResult:
     return parts
 
 
-def _connected(parts: SplitResult, trust: Trust) -> http.client.HTTPConnection:
+def _asked(connection: http.client.HTTPConnection, parts: SplitResult) -> http.client.HTTPResponse:
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    connection.request("GET", path, headers={"User-Agent": "hearsee", "Accept-Encoding": "identity"})
+    answer = connection.getresponse()
+    if answer.status in (200, 301, 302, 303, 307, 308):
+        return answer
+    answer.close()
+    said = f"its server answers {answer.status} {answer.reason}"[:80]
+    if answer.status in STATUSES:
+        asked = answer.headers.get("Retry-After", "")
+        raise Passing(said, float(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else None)
+    raise OSError(said)
+
+
+def _connected(parts: SplitResult, trust: Trust, until: _Until | None) -> http.client.HTTPConnection:
     name, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     try:
         found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError):
         raise OSError(f"no address is known for {name[:100]}") from None
-    addresses = [str(one[4][0]) for one in found]
+    addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
     if not trust.anywhere and trust.host != (name, port):
         private = [address for address in addresses if not is_public(address)]
         if private:
             raise BadMedia(f"leads into a private network ({name[:100]} is {private[0]}): only you may name such")
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(name, port, timeout=CONNECT_SECONDS)
-    plain = socket.create_connection((addresses[0], port), CONNECT_SECONDS)
+    connection = kind(name, port, timeout=STALL_SECONDS)
+    plain = _reached(addresses[:_ADDRESSES], port)
     if parts.scheme == "https":
         try:
             plain = ssl.create_default_context().wrap_socket(plain, server_hostname=name)
         except OSError:
             plain.close()
             raise
-    connection.sock = plain  # http.client asks no name server again
+    connection.sock = _Hurried(plain, until)  # http.client asks no name server again
     return connection
+
+
+def _reached(addresses: list[str], port: int) -> socket.socket:
+    """A connection to the first address that takes one."""
+    for place, address in enumerate(addresses):
+        try:
+            return socket.create_connection((address, port), STALL_SECONDS)
+        except OSError as error:
+            if place < len(addresses) - 1:
+                continue
+            if isinstance(error, TimeoutError):
+                raise OSError(f"no connection within {STALL_SECONDS:g} s") from None
+            raise
+    raise OSError("no address is known")
+
+
+class _Hurried:
+    """A socket whose bytes must be here by a moment, headers too, however slowly they drip."""
+
+    def __init__(self, inner: socket.socket, until: _Until | None) -> None:
+        self._inner, self._until = inner, until
+
+    def sendall(self, data: Any) -> None:
+        self._inner.sendall(data)
+
+    def makefile(self, mode: str) -> io.BufferedReader:  # noqa: ARG002  only ever "rb"
+        file = self._inner.makefile("rb", buffering=0)  # closed later than the socket, where a server says "close"
+        return io.BufferedReader(_Dripping(self._inner, file, self._until), BLOCK_BYTES)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class _Dripping(io.RawIOBase):
+    def __init__(self, inner: socket.socket, file: socket.SocketIO, until: _Until | None) -> None:
+        super().__init__()
+        self._inner, self._file, self._until = inner, file, until
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._until is not None:
+            self._inner.settimeout(min(STALL_SECONDS, self._until.left()))
+        return self._file.readinto(buffer)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def is_public(address: str) -> bool:
@@ -115,17 +217,14 @@ def is_public(address: str) -> bool:
     return found.is_global and not found.is_multicast
 
 
-def _body(answer: http.client.HTTPResponse, limits: Limits, until: float) -> bytes:
-    promised = answer.length
-    if promised is not None and promised > limits.max_file_bytes:
-        raise BadMedia(f"a file of {promised:,} bytes, the limit is {limits.max_file_bytes:,}")
-    raw = bytearray()
+def _body(answer: http.client.HTTPResponse, most: int) -> Generator[bytes, None, None]:
+    promised, came = answer.length, 0
+    if promised is not None and promised > most:
+        raise BadMedia(f"a file of {promised:,} bytes, the limit is {most:,}")
     while block := answer.read1(BLOCK_BYTES):
-        raw += block
-        if len(raw) > limits.max_file_bytes:
-            raise BadMedia(f"a file of more than {limits.max_file_bytes:,} bytes, which is the limit")
-        if time.monotonic() > until:
-            raise OSError(f"not here within {TOTAL_SECONDS:g} s")
-    if promised is not None and len(raw) < promised:
-        raise OSError(f"only {len(raw):,} of {promised:,} bytes came")
-    return bytes(raw)
+        came += len(block)
+        if came > most:
+            raise BadMedia(f"a file of more than {most:,} bytes, which is the limit")
+        yield block
+    if promised is not None and came < promised:
+        raise Passing(f"only {came:,} of {promised:,} bytes came")

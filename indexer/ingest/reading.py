@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 import time
@@ -12,6 +13,7 @@ from hearsee.core.media.limits import Limits
 from hearsee.core.media.texts import decode_text
 from hearsee.core.modality import Modality
 from hearsee.indexer.corpus import Entry, Rejected, Source
+from hearsee.indexer.corpus.ahead import ahead
 from hearsee.indexer.corpus.entries import why
 from hearsee.indexer.ingest.channel import Channel, Closed
 from hearsee.indexer.ingest.work import End, Read
@@ -49,12 +51,13 @@ class Reader:
     def _read(self, source: Source) -> None:
         handful: list[Read] = []
         weight, began = 0, time.monotonic()
-        for found in source.entries:
-            handful.append(read := read_entry(source.uri, found, self._limits))
-            weight += len(read.raw)
-            if len(handful) >= HANDFUL or weight >= HANDFUL_BYTES or time.monotonic() - began > HANDFUL_SECONDS:
-                self.channel.put(handful, weight)
-                handful, weight, began = [], 0, time.monotonic()
+        with contextlib.closing(ahead(source.entries)) as entries:
+            for found in entries:
+                handful.append(read := read_entry(source.uri, found, self._limits))
+                weight += len(read.raw)
+                if len(handful) >= HANDFUL or weight >= HANDFUL_BYTES or time.monotonic() - began > HANDFUL_SECONDS:
+                    self.channel.put(handful, weight)
+                    handful, weight, began = [], 0, time.monotonic()
         if handful:
             self.channel.put(handful, weight)
 

@@ -217,7 +217,7 @@ def test_bad_rows_are_reasons_and_do_not_stop_the_table(tmp_path: Path) -> None:
         "{not json",
         "[1, 2]",
         '{"text": ' + "[" * 100_000,
-        {"path": "s3://example/cat.png"},
+        {"path": "ftp://example/cat.png"},
         {"path": {"bytes": "x"}},
         {"path": "nul\0.png"},
         {"colour": "red"},
@@ -228,7 +228,7 @@ def test_bad_rows_are_reasons_and_do_not_stop_the_table(tmp_path: Path) -> None:
     assert [one.text for one in entries(found)] == ["first", "lone \ufffd surrogate", "last"]
     said = reasons(found)
     assert len(said) == 7
-    assert "a table may list web addresses and what lies beside it, not s3://" in said[3]
+    assert "a table may list web addresses and what lies beside it, not ftp://" in said[3]
     assert "write them to files" in said[4]
     assert [one.partial for one in found if isinstance(one, Rejected)] == [True] * 3 + [False] * 4
 

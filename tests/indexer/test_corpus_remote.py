@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import io
 import json
 import tarfile
 import threading
+import time
+import zipfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -15,10 +18,12 @@ from typing import Any
 import fsspec
 import pytest
 
-from hearsee.core.errors import BadInput, BadMedia, NotFound
+from hearsee.core.errors import BadInput, BadMedia, HearseeError, NotFound
 from hearsee.core.media import Limits
 from hearsee.core.space import hash_space
-from hearsee.indexer.corpus import Entry, Rejected, open_source, read_item
+from hearsee.indexer.corpus import Entry, Rejected, open_source, patience, read_item
+from hearsee.indexer.corpus.addresses import shown
+from hearsee.indexer.corpus.remote import read_web
 from hearsee.indexer.corpus.web import TYPED, Trust, fetch, host_of, is_public
 from tests.indexer.shop import Shop, counts, flac, png
 
@@ -41,6 +46,20 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             self.end_headers()
             for _ in range(50):
                 self.wfile.write(bytes(100_000))
+        elif self.path.startswith("/busy/") and self.asked.count(self.path) < 3:
+            self.send_response(503)
+            self.send_header("Retry-After", "0")
+            self.end_headers()
+        elif self.path.startswith("/busy/"):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(png(3))
+        elif self.path == "/drips.png":
+            self.wfile.write(b"HTTP/1.0 200 OK\r\n")
+            with contextlib.suppress(OSError):
+                for _ in range(200):
+                    self.wfile.write(b"X: y\r\n")
+                    time.sleep(0.02)
         elif self.path == "/short.png":
             self.send_response(200)
             self.send_header("Content-Length", "1000")
@@ -222,6 +241,111 @@ def test_a_table_beside_its_files_in_a_store(memory: str) -> None:
     assert outside.uri == f"{memory}/outside.png"  # nowhere above the table
     assert isinstance(other, Rejected)
     assert "what lies beside it, not s3://" in other.reason
+
+
+def test_a_busy_server_is_asked_again_and_a_sure_answer_is_believed(
+    web: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "WAIT_SECONDS", (0.01, 0.01))
+    _, url = web
+    assert read_web(f"{url}/busy/a.png", LIMITS, TYPED) == png(3)
+    with pytest.raises(OSError, match="404"):
+        read_web(f"{url}/gone.png", LIMITS, TYPED)
+    with pytest.raises(OSError, match="only 50 of 1,000 bytes"):
+        read_web(f"{url}/short.png", LIMITS, TYPED)
+    assert [Handler.asked.count(path) for path in ("/busy/a.png", "/gone.png", "/short.png")] == [3, 1, 3]
+
+
+def test_headers_that_drip_end_in_time(web: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hearsee.indexer.corpus.web.TOTAL_SECONDS", 0.2)
+    _, url = web
+    began = time.monotonic()
+    with pytest.raises(OSError, match="not here within"):
+        fetch(f"{url}/drips.png", LIMITS, TYPED)
+    assert time.monotonic() - began < 3
+
+
+def test_a_table_on_the_web_is_fetched_several_at_once_and_in_order(web: tuple[Path, str], tmp_path: Path) -> None:
+    folder, url = web
+    for number in range(60):
+        (folder / f"{number}.png").write_bytes(png(number))
+    rows = [{"path": f"{number}.png", "text": f"number {number}"} for number in range(60)]
+    (folder / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    shop = Shop(tmp_path, hash_space())
+    report = shop.run(open_source(f"{url}/t.jsonl", LIMITS))
+    assert counts(report) == (120, 0, 0, 0, 0)
+    items = sorted(shop.items().values(), key=lambda item: item.id)
+    assert [item.uri for item in items[::2]] == [f"{url}/{number}.png" for number in range(60)]
+
+
+def test_keys_and_signatures_stay_out_of_the_library(
+    web: tuple[Path, str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    folder, url = web
+    (folder / "a.png").write_bytes(png(1))
+    host = url.partition("://")[2]
+    rows = [
+        {"path": "a.png?id=7&X-Amz-Signature=HUSH1&X-Amz-Expires=60", "text": "signed"},
+        {"path": "gone.png?sv=1&sig=HUSH2"},
+        {"path": f"http://user:HUSH3@{host}/a.png"},
+        {"path": f"http://user:HUSH4@{host}/a.png", "modality": "smell"},
+        {"path": "s3://name:HUSH5@bucket/a.png"},
+        {"path": "unknown?token=HUSH6"},
+    ]
+    (folder / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    shop = Shop(tmp_path, hash_space())
+    report = shop.run(open_source(f"{url}/t.jsonl?token=HUSH7", LIMITS))
+    assert counts(report) == (2, 0, 0, 0, 5)
+    assert shop.items().keys() == {f"{url}/a.png?id=7", f"{url}/t.jsonl#1"}
+    assert any("HUSH1" in path for path in Handler.asked)  # asked for with all that it needs
+    for bad in (f"http://u:HUSH8@{host}/t.jsonl", f"{url}/none.jsonl?sig=HUSH9", "s3://k:HUSH0@bucket/x"):
+        with pytest.raises(HearseeError) as refused:
+            open_source(bad, LIMITS)
+        assert "HUSH" not in str(refused.value)
+    said = [text for uri_and_reason in report.reasons for text in uri_and_reason]
+    assert not [text for text in (*said, caplog.text) if "HUSH" in text]
+    kept = [path for path in (tmp_path / "library").rglob("*") if path.is_file() and b"HUSH" in path.read_bytes()]
+    assert kept == []
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://b.example/x.png?X-Amz-Credential=K%2F1&X-Amz-Signature=a&versionId=3", "?versionId=3"),
+        ("https://b.example/x.png?sv=2020&sig=z&se=2021&id=4", "?id=4"),
+        ("https://b.example/x.png?Expires=9&Key-Pair-Id=K&Signature=z", ""),
+        ("https://b.example/x.png?id=7&st=2&author=me", "?id=7&st=2&author=me"),
+        ("https://b.example/x.png?access_token=1#part", "#part"),
+        ("https://name:word@b.example/x.png", ""),
+    ],
+)
+def test_what_opens_a_door_is_not_shown(given: str, kept: str) -> None:
+    assert shown(given) == f"https://b.example/x.png{kept}"
+
+
+def test_a_zip_is_a_folder_that_leads_nowhere_else(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("in/1.png", png(1))
+        archive.writestr("in/2.txt", "owl")
+        archive.writestr("../../out.png", png(2))
+        archive.writestr("bomb.png", bytes(3_000_000))
+    place = (tmp_path / "a.zip").as_uri()
+    shop = Shop(tmp_path, hash_space())
+    report = shop.run(open_source(f"zip://::{place}", Limits(max_file_bytes=1_000_000)))
+    assert {f"zip://in/1.png::{place}", f"zip://in/2.txt::{place}"} <= shop.items().keys()
+    assert (f"zip://bomb.png::{place}", "a file of 3,000,000 bytes, the limit is 1,000,000") in report.reasons
+    assert list(tmp_path.rglob("out.png")) == []
+
+
+def test_a_table_of_this_machine_may_name_what_lies_in_a_store(tmp_path: Path) -> None:
+    rows = [{"path": "s3://bucket/a.png"}, {"path": "gs://b/c.flac"}, {"path": "s3://b/a.png::file:///etc/x.png"}]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    one, two, chained = listed(str(tmp_path / "t.jsonl"))
+    assert isinstance(one, Entry)
+    assert isinstance(two, Entry)
+    assert (one.uri, two.uri) == ("s3://bucket/a.png", "gs://b/c.flac")
+    assert isinstance(chained, Rejected)
 
 
 def test_without_the_extra_its_name_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
