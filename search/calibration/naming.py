@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import inf
@@ -16,6 +14,7 @@ from hearsee.core.vectors import Vectors
 from hearsee.indexer.files import publish
 from hearsee.search.calibration.curves import Curve
 from hearsee.search.calibration.evidence import Numbers
+from hearsee.search.calibration.kept import parsed, raw_of, read_kept
 from hearsee.search.calibration.reliability import Bin
 
 if TYPE_CHECKING:  # who only names needs no writer
@@ -29,8 +28,6 @@ POPULATION = (
     "the chance that the best name is right, over lists drawn from these names, each asked once with the item's own "
     "name among them and once without"
 )
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -72,21 +69,17 @@ class Naming:
 
     @property
     def raw(self) -> bytes:
-        return (json.dumps(self.as_dict(), sort_keys=True, allow_nan=False) + "\n").encode()
+        return raw_of(self.as_dict())
 
     @classmethod
     def parse(cls, raw: bytes) -> Naming:
         """What `raw` wrote; ValueError for anything else."""
-        try:
-            document = json.loads(raw)
-            made = cls(**document | {"kinds": {name: _curve(one) for name, one in document["kinds"].items()}})
-        except (TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise ValueError(f"not chances of names: {error}") from None
-        if made.format != FORMAT:
-            raise ValueError(f"format {made.format}, not {FORMAT}")
-        if made.raw != raw:  # written by this program only, so any other byte is damage
-            raise ValueError("its bytes were changed")
-        return made
+        return parsed(
+            raw,
+            lambda held: cls(**held | {"kinds": {name: _curve(one) for name, one in held["kinds"].items()}}),
+            FORMAT,
+            "chances of names",
+        )
 
 
 def clues(cosines: Vectors) -> Numbers:
@@ -112,18 +105,7 @@ def save_naming(writer: Writer, naming: Naming) -> None:
 
 def read_naming(folder: Path) -> Naming | None:
     """The library's chances of names; what cannot be read is as good as none, and the log says so."""
-    path = folder / NAME
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MOST_BYTES + 1)
-        if len(raw) > MOST_BYTES:
-            raise ValueError(f"more than {MOST_BYTES:,} bytes")
-        return Naming.parse(raw)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        log.warning("%s cannot be read (%s): run `hearsee calibrate --names KEY` again", path, error)
-        return None
+    return read_kept(folder / NAME, Naming.parse, MOST_BYTES, "hearsee calibrate --names KEY")
 
 
 def _curve(document: Mapping[str, Any]) -> NamingCurve:

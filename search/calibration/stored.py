@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hearsee.indexer.files import publish
 from hearsee.search.calibration.curves import Curve
 from hearsee.search.calibration.evidence import Evidence
+from hearsee.search.calibration.kept import parsed, raw_of, read_kept
 from hearsee.search.calibration.pair import POPULATION, PairCalibration, Presence
 from hearsee.search.calibration.reliability import Bin
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:  # who only searches needs no writer
 NAME = "calibration.json"
 FORMAT = 3
 MOST_BYTES = 4 << 20  # some sixty kilobytes are usual
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,22 +40,17 @@ class Calibration:
 
     @property
     def raw(self) -> bytes:
-        return (json.dumps(self.as_dict(), sort_keys=True, allow_nan=False) + "\n").encode()
+        return raw_of(self.as_dict())
 
     @classmethod
     def parse(cls, raw: bytes) -> Calibration:
         """What `raw` wrote; ValueError for anything else."""
-        try:
-            document = json.loads(raw)
-            pairs = {name: _pair(one) for name, one in document.pop("pairs").items()}
-            made = cls(**document, pairs=pairs)
-        except (TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise ValueError(f"not a calibration: {error}") from None
-        if made.format != FORMAT:
-            raise ValueError(f"format {made.format}, not {FORMAT}")
-        if made.raw != raw:  # written by this program only, so any other byte is damage
-            raise ValueError("its bytes were changed")
-        return made
+        return parsed(
+            raw,
+            lambda held: cls(**held | {"pairs": {name: _pair(one) for name, one in held["pairs"].items()}}),
+            FORMAT,
+            "a calibration",
+        )
 
 
 def save_calibration(writer: Writer, calibration: Calibration) -> None:
@@ -68,18 +60,7 @@ def save_calibration(writer: Writer, calibration: Calibration) -> None:
 
 def read_calibration(folder: Path) -> Calibration | None:
     """The library's calibration; what cannot be read is as good as none, and the log says so."""
-    path = folder / NAME
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MOST_BYTES + 1)
-        if len(raw) > MOST_BYTES:
-            raise ValueError(f"more than {MOST_BYTES:,} bytes")
-        return Calibration.parse(raw)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        log.warning("%s cannot be read (%s): run `hearsee calibrate` again", path, error)
-        return None
+    return read_kept(folder / NAME, Calibration.parse, MOST_BYTES, "hearsee calibrate")
 
 
 def _pair(document: dict[str, Any]) -> PairCalibration:
