@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hearsee.api.commands.align.runs import SeedOption, StepsOption
 from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, parse_names, settings_from
 from hearsee.api.terminal import console, print_json, table, visible
 
@@ -37,8 +38,8 @@ def align_edits(
         bool, typer.Option("--replace", help="Also replace what the library's space ships, where that does worse here.")
     ] = False,
     forget: Annotated[bool, typer.Option("--forget", help="Drop what the library has learned before.")] = False,
-    steps: Annotated[int | None, typer.Option("--steps", help="How long to learn.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Decides the draws and the first weights.")] = 0,
+    steps: StepsOption = None,
+    seed: SeedOption = 0,
     library: LibraryOption = None,
     database: DatabaseOption = None,
     as_json: JsonOption = False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hearsee.api.commands.align.runs import SeedOption, StepsOption
 from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, parse_names, settings_from
 from hearsee.api.terminal import console, print_json, table, visible
 
@@ -31,8 +32,8 @@ def align_fusion(
     rechoose: Annotated[
         bool, typer.Option("--rechoose", help="With --toybox: keep what DIR has learned, choose anew where it is used.")
     ] = False,
-    steps: Annotated[int | None, typer.Option("--steps", help="How long to learn.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Decides the draws and the first weights.")] = 0,
+    steps: StepsOption = None,
+    seed: SeedOption = 0,
     library: LibraryOption = None,
     database: DatabaseOption = None,
     as_json: JsonOption = False,

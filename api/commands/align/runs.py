@@ -38,6 +38,7 @@ ConsistencyOption = Annotated[
     float | None, typer.Option("--consistency", help="Weight of the pull towards a group's middle.")
 ]
 SeedOption = Annotated[int, typer.Option("--seed", help="Decides the split, the draws and the first weights.")]
+StepsOption = Annotated[int | None, typer.Option("--steps", help="How long to learn.")]
 ChunkOption = Annotated[
     int | None, typer.Option("--chunk", help="Rows at once where a batch is too large for the memory; same gradients.")
 ]
