@@ -12,7 +12,7 @@ from hearsee.core.encoders.resample import KNOWN, Box, resample
 from hearsee.core.errors import BadInput, BadMedia
 from hearsee.core.media.kinds import Media, Picture, Piece
 
-RULE = "picture-2"  # part of every contract: change it when the pixels change
+RULE = "picture-3"  # part of every contract: change it when the pixels change
 NAME = "hearsee.core.encoders.prepare_picture:picture"
 FILTERS: Mapping[str, Image.Resampling] = {
     "nearest": Image.Resampling.NEAREST,
@@ -51,24 +51,22 @@ def picture(
     inside = (min(scaled[0], cut[0]), min(scaled[1], cut[1]))
     top, left = _margin(scaled[0], inside[0]), _margin(scaled[1], inside[1])
     if fused or media.shrunk > 1:
-        by, (above, beside) = media.shrunk, media.before
         across, down = width / scaled[1], height / scaled[0]  # pixels of the file for one that stays
         box = (left * across, top * down, (left + inside[1]) * across, (top + inside[0]) * down)
-        box = ((box[0] + beside) / by, (box[1] + above) / by, (box[2] + beside) / by, (box[3] + above) / by)
-        pixels = _cut(media.pixels, box, inside, filter)
+        pixels = _cut(media, (box[0], box[1], min(width, box[2]), min(height, box[3])), inside, filter)
     else:
         image = Image.fromarray(media.pixels).resize((scaled[1], scaled[0]), FILTERS[filter])
         pixels = np.asarray(image.crop((left, top, left + inside[1], top + inside[0])))
     return [Piece(pixels if inside == cut else _padded(pixels, cut, fill))]
 
 
-def _cut(pixels: NDArray[np.uint8], box: Box, inside: tuple[int, int], name: str) -> NDArray[np.uint8]:
-    """What is inside the box, scaled; a drafted JPEG may end a pixel before the box does."""
-    height, width = pixels.shape[:2]
-    within = (max(0.0, box[0]), max(0.0, box[1]), min(width, box[2]), min(height, box[3]))
+def _cut(media: Picture, box: Box, inside: tuple[int, int], name: str) -> NDArray[np.uint8]:
+    """What is inside the box, in pixels of the file, scaled."""
+    pixels, by, (above, beside) = media.pixels, media.shrunk, media.before
     if name in KNOWN:
-        return resample(pixels, within, *inside, name)
-    return np.asarray(Image.fromarray(pixels).resize((inside[1], inside[0]), FILTERS[name], box=within))
+        return resample(pixels, box, *inside, name, by, media.before, media.whole)
+    low = ((box[0] + beside) / by, (box[1] + above) / by, (box[2] + beside) / by, (box[3] + above) / by)
+    return np.asarray(Image.fromarray(pixels).resize((inside[1], inside[0]), FILTERS[name], box=low))
 
 
 def shrink(height: int, width: int, *, mode: str, resize: Sequence[int], draft: float, **_: object) -> int:

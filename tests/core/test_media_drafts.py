@@ -51,6 +51,25 @@ def test_a_drafted_picture_is_the_same_picture(size: tuple[int, int], tag: int) 
     assert np.abs(np.roll(whole, 1, axis=1) - whole).mean() > 4.0
 
 
+@pytest.mark.parametrize("by", [2, 4, 8])
+def test_a_drafted_pixel_is_the_mean_of_those_it_stands_for(by: int) -> None:
+    raw = jpeg(scene(161, 83).convert("L"))
+    whole = decode_picture(raw, LIMITS).pixels[: 83 // by * by, : 161 // by * by, 0].astype(float)
+    means = whole.reshape(83 // by, by, 161 // by, by).mean(axis=(1, 3))
+    drafted = decode_picture(raw, LIMITS, lambda *_: by).pixels[: 83 // by, : 161 // by, 0]
+    assert np.abs(drafted - means).max() <= 2.5  # of 255; the next pixel's mean is further away on average
+
+
+@pytest.mark.parametrize("by", [2, 4])
+def test_a_slope_and_a_curve_survive_the_means(by: int) -> None:
+    at = np.arange(96.0)
+    curves = np.stack([np.tile(line, (96, 1)) for line in (at * 2, at**2 / 40, 180 - at**2 / 60)], axis=2)
+    whole = resample(curves.round().astype(np.uint8), (8.0, 8.0, 88.0, 88.0), 12, 12, "bicubic").astype(int)
+    means = curves.reshape(96 // by, by, 96 // by, by, 3).mean(axis=(1, 3)).round().astype(np.uint8)
+    told = resample(means, (8.0, 8.0, 88.0, 88.0), 12, 12, "bicubic", by, (0, 0), (96, 96)).astype(int)
+    assert np.abs(told - whole).max() <= 1
+
+
 @pytest.mark.parametrize("mode", ["squash", "longest"])
 def test_every_way_of_fitting_may_be_drafted(mode: str) -> None:
     plain = f'"mode": "{mode}", "resize": [64, 64], "crop": [64, 64], "filter": "bilinear"'
