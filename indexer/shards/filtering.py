@@ -15,7 +15,6 @@ from hearsee.indexer.shards import Found, Shard
 from hearsee.indexer.shards.scoring import best
 
 Rows: TypeAlias = NDArray[np.int64]
-SHORT = 2_000  # numbers that are sorted faster than parted and sorted
 GATHERED = 1 << 22  # numbers gathered at once: 16 MiB of float32
 SPARE = 4  # rows asked for each row wanted: a filter may have emptied the places that were searched
 ALIKE = 0.8  # a filter is taken for one at random where it allows at least this much of its share around a query
@@ -28,24 +27,24 @@ LEAST, MOST = 0.002, 0.1  # of all rows: between these a measurement may choose
 def rows_of(allowed: Bitmap, most: int) -> Rows | None:
     """The allowed rows where they are at most so many, found eight at a time; else none."""
     whole = len(allowed) - len(allowed) % 8
-    eights = allowed[:whole].reshape(-1, 8)
-    some = np.flatnonzero(eights.view(np.uint64)[:, 0] != 0)
+    words = np.ascontiguousarray(allowed[:whole]).view(np.uint64)
+    some = (words != 0).nonzero()[0]
     if len(some) > most:
         return None
-    places = np.flatnonzero(eights[some])
-    rows = some[places >> 3] * 8 + (places & 7)
+    places = words[some].view(np.bool_).nonzero()[0]
+    rows: Rows = some[places >> 3] << 3
+    rows |= places & 7
     if whole < len(allowed):
         rows = np.concatenate([rows, whole + np.flatnonzero(allowed[whole:])])
     return rows if len(rows) <= most else None
 
 
 def score_rows(kept: Shard, points: Vectors, k: int, rows: Rows) -> Found:
-    """The k best of some rows: they are gathered once, whoever asks."""
+    """The k best of some rows: they are gathered once, whoever asks; for one query as the shard itself knows best."""
+    if len(points) == 1 and (alone := getattr(kept, "alone", None)) is not None:
+        found: Found = alone(points, min(k, len(rows)), rows)
+        return found
     k, step = min(k, len(rows)), max(1, GATHERED // max(1, kept.dim, len(points)))
-    if len(rows) <= step and len(points) == 1:
-        alone = kept.take(rows) @ points[0]  # one sort of few numbers, without the steps that pay for many queries
-        order = np.argsort(-alone, kind="stable")[:k] if len(rows) < SHORT else best(alone[None, :], k)[1][0]
-        return Found(alone[order][None, :], rows[order][None, :])
     if len(rows) <= step:
         scores, places = best(points @ kept.take(rows).T, k)
         return Found(scores, rows[places])

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found
 from hearsee.indexer.shards.filtering import rows_of, score_rows
-from hearsee.indexer.shards.scoring import Memory, Selector, best, best_by_products, checked, directed, nothing
+from hearsee.indexer.shards.scoring import Selector, best, best_by_products, checked, directed, nothing
+from hearsee.indexer.shards.viewing import viewed
 
 FEW = 0.05  # up to this share of rows, gathering the allowed ones is quicker than passing over the others
 SOME = 4  # from so many queries on, a product of matrices beats FAISS's scan for each
 FAISS_MULTIPLIES = 128_000  # numbers in a batch of queries from which FAISS multiplies matrices itself
 MANY = 8  # from so many queries on, one gathering of the allowed rows pays for a product of matrices
+SHORT = 2_000  # numbers that are sorted faster than parted and sorted
 BLOCK_ROWS = 16_384
 PRODUCT_ELEMENTS = 1 << 24  # gathered rows and scores held at once where all are kept: 64 MiB
 
@@ -27,17 +29,15 @@ class FlatShard:
 
     def __init__(self, index: faiss.IndexFlatIP, matrix: Vectors) -> None:
         self.index = index  # what other kinds refine with; nobody adds to it
-        self._matrix = matrix  # (rows, dim), a view of the index's own memory
+        self._matrix = matrix  # (rows, dim), what the index reads
 
     @classmethod
     def filled(cls, rows: int, dim: int, fill: Callable[[Vectors], None]) -> Self:
-        """Let `fill` write the rows straight into the index's memory, so that they are never held twice."""
+        """Let `fill` write the rows straight into what the index reads, so that they are never held twice."""
         index = faiss.IndexFlatIP(dim)
-        index.codes.resize(rows * dim * np.dtype(np.float32).itemsize)
-        index.ntotal = rows
-        matrix: Vectors = np.empty((0, dim), np.float32)
+        matrix: Vectors = np.empty((0, dim), "<f4")
         if rows:
-            matrix = np.asarray(Memory(index, int(index.get_xb()), "<f4", (rows, dim)))
+            index, matrix = viewed(index, (rows, dim), "<f4")
         fill(matrix)
         matrix.flags.writeable = False
         return cls(index, matrix)
@@ -66,6 +66,15 @@ class FlatShard:
 
     def take(self, rows: NDArray[np.int64]) -> Vectors:
         return self._matrix[rows]
+
+    def alone(self, point: Vectors, k: int, rows: NDArray[np.int64]) -> Found:
+        """The k best of some rows for one query, scored where they lie."""
+        scores, pointer = np.empty(len(rows), np.float32), faiss.swig_ptr
+        faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]
+            pointer(scores), pointer(point), self.index.get_xb(), pointer(rows), self.dim, 1, len(rows)
+        )
+        order = np.argsort(-scores, kind="stable")[:k] if len(rows) < SHORT else best(scores[None, :], k)[1][0]
+        return Found(scores[order][None, :], rows[order][None, :])
 
     def nearest(self, points: Vectors, k: int, allowed: Bitmap | None = None) -> Found:
         """The best k of the allowed rows, or all of them where there are fewer."""

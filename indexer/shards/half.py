@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found
 from hearsee.indexer.shards.filtering import rows_of, score_rows
-from hearsee.indexer.shards.scoring import Memory, Selector, best_by_blocks, checked, directed, floats, nothing
+from hearsee.indexer.shards.gathering import best_of_halves
+from hearsee.indexer.shards.scoring import Selector, best_by_blocks, checked, directed, floats, nothing
+from hearsee.indexer.shards.viewing import viewed
 
 Halves = NDArray[np.float16]
 
@@ -26,17 +28,15 @@ class HalfShard:
 
     def __init__(self, index: faiss.IndexScalarQuantizer, matrix: Halves) -> None:
         self.index = index  # what other kinds refine with; nobody adds to it
-        self.matrix = matrix  # (rows, dim), a view of the index's own memory
+        self.matrix = matrix  # (rows, dim), what the index reads
 
     @classmethod
     def filled(cls, rows: int, dim: int, fill: Callable[[Halves], None]) -> Self:
-        """Let `fill` write the rows straight into the index's memory, so that they are never held twice."""
+        """Let `fill` write the rows straight into what the index reads, so that they are never held twice."""
         index = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
-        index.codes.resize(rows * dim * np.dtype(np.float16).itemsize)
-        index.ntotal = rows
-        matrix: Halves = np.empty((0, dim), np.float16)
+        matrix: Halves = np.empty((0, dim), "<f2")
         if rows:
-            matrix = np.asarray(Memory(index, int(index.codes.data()), "<f2", (rows, dim)))
+            index, matrix = viewed(index, (rows, dim), "<f2")
         fill(matrix)
         matrix.flags.writeable = False
         return cls(index, matrix)
@@ -65,6 +65,10 @@ class HalfShard:
 
     def take(self, rows: NDArray[np.int64]) -> Vectors:
         return floats(self.matrix[rows])
+
+    def alone(self, point: Vectors, k: int, rows: NDArray[np.int64]) -> Found:
+        """The k best of some rows for one query."""
+        return best_of_halves(self.matrix, point, k, rows)
 
     def nearest(self, points: Vectors, k: int, allowed: Bitmap | None = None) -> Found:
         """The best k of the allowed rows, or all of them where there are fewer."""
