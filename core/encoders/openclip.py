@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import torch
 
 CONFIG = "open_clip_config.json"
+TOKENIZER_OPTIONS = {"clean", "strip_sep_token", "language"}  # others go to transformers, such as trust_remote_code
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # OpenAI's, open_clip's default
 
 
@@ -101,6 +102,9 @@ def _check_config(model: dict[str, Any]) -> None:
     numbers += [sizes] if isinstance(sizes, int) else [sizes[0], sizes[1]]
     if not all(isinstance(number, int) and 0 < number < 2**16 for number in numbers):
         raise ValueError(f"embed_dim, context_length and image_size are {numbers}")
+    strange = sorted((model["text_cfg"].get("tokenizer_kwargs") or {}).keys() - TOKENIZER_OPTIONS)
+    if strange:
+        raise ValueError(f"tokenizer_kwargs may hold {', '.join(sorted(TOKENIZER_OPTIONS))}, not {strange[0][:60]}")
 
 
 @dataclass(frozen=True)
@@ -209,9 +213,10 @@ class Model:
         import open_clip
 
         try:
-            with quiet():
+            own = {"trust_remote_code": False} if source.config["text_cfg"].get("hf_tokenizer_name") else {}
+            with quiet(), nobody_asked():
                 built = open_clip.create_model(source.model, load_weights=False, pretrained_text=False)
-                self.tokenize = open_clip.get_tokenizer(source.model)
+                self.tokenize = open_clip.get_tokenizer(source.model, **own)
         except Exception as error:
             short = " ".join(str(error).split())[:200]
             raise Damaged(f"open_clip cannot build {source.model!r} from its configuration: {short}") from None
@@ -291,6 +296,19 @@ def quiet() -> Iterator[None]:
     finally:
         root.removeFilter(ours)
         root.removeHandler(silent)
+
+
+@contextlib.contextmanager
+def nobody_asked() -> Iterator[None]:
+    """transformers asks at the terminal whether to run code that a folder brings along: here the answer is no."""
+    from transformers import dynamic_module_utils
+
+    before = dynamic_module_utils.TIME_OUT_REMOTE_CODE
+    dynamic_module_utils.TIME_OUT_REMOTE_CODE = 0
+    try:
+        yield
+    finally:
+        dynamic_module_utils.TIME_OUT_REMOTE_CODE = before
 
 
 def load(source: Source, run: Run) -> Model:

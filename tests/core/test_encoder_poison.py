@@ -123,6 +123,42 @@ def test_a_poisoned_open_clip_folder_is_refused(tmp_path: Path, name: str) -> No
     assert not (tmp_path / "ran").exists()
 
 
+CODE_OF_ITS_OWN = {"AutoTokenizer": ["evil.Evil", None], "AutoConfig": "evil.Config", "AutoModel": "evil.Model"}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"hf_tokenizer_name": "x", "tokenizer_kwargs": {"trust_remote_code": True}},
+        {"hf_tokenizer_name": "x"},
+        {"hf_model_name": "HERE", "hf_tokenizer_name": "x"},
+        {"tokenizer_kwargs": {"bpe_path": "HERE/vocab.gz"}},
+    ],
+)
+def test_an_open_clip_folder_that_brings_code_along_is_refused(
+    tmp_path: Path, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("open_clip")
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n" * 20))  # whoever is asked whether to run it would say yes
+    folder, ran = checkpoints.open_clip_folder(tmp_path / "clip"), tmp_path / "ran"
+    described = json.loads((folder / "open_clip_config.json").read_text())
+    described["model_cfg"]["text_cfg"] |= json.loads(json.dumps(asked).replace("HERE", str(folder)))
+    (folder / "open_clip_config.json").write_text(json.dumps(described))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "Evil", "auto_map": CODE_OF_ITS_OWN}))
+    (folder / "config.json").write_text(json.dumps({"model_type": "evil", "auto_map": CODE_OF_ITS_OWN}))
+    (folder / "evil.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
+    with pytest.raises(Damaged) as refused:
+        read_with(folder)
+    assert "\n" not in str(refused.value)
+    assert not ran.exists()
+
+
+def read_with(folder: Path) -> None:
+    tower = make_tower("open_clip", Modality.TEXT, {"model": str(folder)})
+    (piece,) = find_preparation(tower.preparation)(Words("a bell"))
+    tower.encode([piece])
+
+
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.safetensors"])
 def test_a_poisoned_clap_folder_is_refused(tmp_path: Path, name: str) -> None:
     pytest.importorskip("transformers")
