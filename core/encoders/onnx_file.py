@@ -13,6 +13,7 @@ A folder holds `tower.json` and one file for each modality. It says of each what
 from __future__ import annotations
 
 import json
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -89,6 +90,7 @@ class OnnxTower:
     @cached_property
     def contract(self) -> Contract:
         parts = [(self.file.name, file_hash(self.file))]
+        parts += [(name, file_hash(self.folder / name)) for name in outside(self.file)]
         own = self.tower.get("tokenizer", {}).get("file")
         if own:
             parts.append((own, file_hash(self.folder / own)))
@@ -163,6 +165,27 @@ def _check_tower(modality: Modality, tower: dict[str, Any]) -> None:
         raise ValueError(f"prepare is {tower['prepare']!r}: for {modality} use one of {', '.join(FITTING[modality])}")
     if modality is Modality.TEXT and tower["tokenizer"]["kind"] not in TOKENIZERS:
         raise ValueError(f"tokenizer is {tower['tokenizer']['kind']!r}: use one of {', '.join(TOKENIZERS)}")
+
+
+def outside(file: Path) -> list[str]:
+    """Files below the same folder that a network keeps weights in; ONNX Runtime reads none from anywhere else."""
+    return list(_outside(file, state_of(file)))
+
+
+@lru_cache(maxsize=6)
+def _outside(file: Path, state: State) -> tuple[str, ...]:  # part of the cache's key
+    others = [path for path in sorted(file.parent.rglob("*")) if path.is_file() and path != file]
+    if not state[0]:
+        return ()
+    with file.open("rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as held:
+        names = [path.relative_to(file.parent).as_posix() for path in others]
+        return tuple(name for name in names if held.find(_located(name.encode())) >= 0)
+
+
+def _located(name: bytes) -> bytes:
+    """The entry of a tensor that says where its numbers lie, as protobuf writes it."""
+    size = len(name)
+    return b"\n\x08location\x12" + (bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])) + name
 
 
 class Session:

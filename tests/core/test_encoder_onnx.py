@@ -103,6 +103,51 @@ def test_a_hand_made_picture_network_gets_scaled_channels_first(tmp_path: Path) 
     np.testing.assert_allclose(rows, unit(np.asarray([[1.0, -1.0, 128 / 127.5 - 1]])), atol=1e-5)
 
 
+def weighing(path: Path, location: str) -> Path:
+    """A network that adds numbers which lie in another file to the middle colour of a picture."""
+    network(path, ["n", 3, 4, 4], onnx.TensorProto.FLOAT, [2, 3])
+    model = onnx.load(path)
+    model.graph.node[-1].output[0] = "colour"
+    numbers = onnx.TensorProto(
+        name="numbers", dims=[3], data_type=onnx.TensorProto.FLOAT, data_location=onnx.TensorProto.EXTERNAL
+    )
+    numbers.external_data.add(key="location", value=location)
+    model.graph.initializer.append(numbers)
+    model.graph.node.append(onnx.helper.make_node("Add", ["colour", "numbers"], ["out"]))
+    path.write_bytes(model.SerializeToString())
+    image = {"file": path.name, "prepare": "picture", "options": {"mode": "squash", "resize": [4, 4]}}
+    return described(path.parent, {"image": image | {"layout": "NCHW", "mean": [0] * 3, "std": [1] * 3}}, 3)
+
+
+@pytest.mark.parametrize("location", ["i.onnx.data", "deep/" + 150 * "w" + ".bin"])
+def test_weights_beside_a_network_belong_to_its_contract(tmp_path: Path, location: str) -> None:
+    (tmp_path / location).parent.mkdir(exist_ok=True)
+    (tmp_path / "README.md").write_text("not of the network")
+    numbers = np.asarray([10, 20, 30], np.float32)
+    (tmp_path / location).write_bytes(numbers.tobytes())
+    options = {"model": str(weighing(tmp_path / "i.onnx", location))}
+    before = make_tower("onnx", Modality.IMAGE, options)
+    (piece,) = pieces(before, [Picture(np.zeros((4, 4, 3), np.uint8))])
+    np.testing.assert_allclose(before.encode([piece]), unit(numbers[None]), atol=1e-6)
+    fingerprint = before.contract.fingerprint
+    (tmp_path / "README.md").write_text("changed")
+    assert make_tower("onnx", Modality.IMAGE, options).contract.fingerprint == fingerprint
+    (tmp_path / location).write_bytes(numbers[::-1].tobytes())
+    assert "weights" in before.contract.difference(make_tower("onnx", Modality.IMAGE, options).contract)
+
+
+@pytest.mark.parametrize("location", ["../secret.bin", "HERE/secret.bin", "link.bin", "/dev/zero"])
+def test_weights_that_lie_outside_of_the_folder_are_refused(tmp_path: Path, location: str) -> None:
+    (tmp_path / "secret.bin").write_bytes(bytes(12))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "link.bin").symlink_to(tmp_path / "secret.bin")
+    folder = weighing(tmp_path / "in" / "i.onnx", location.replace("HERE", str(tmp_path)))
+    tower = make_tower("onnx", Modality.IMAGE, {"model": str(folder)})
+    ready = pieces(tower, [Picture(np.zeros((4, 4, 3), np.uint8))])
+    with pytest.raises(Damaged, match="not a network that ONNX Runtime can run"):
+        tower.encode(ready)
+
+
 def test_a_hand_made_sound_network_gets_its_windows(tmp_path: Path) -> None:
     audio = {"file": "a.onnx", "prepare": "sound", "options": {"rate": 100, "window": 1, "hop": 1}}
     network(tmp_path / "a.onnx", ["n", 100], onnx.TensorProto.FLOAT, [])
