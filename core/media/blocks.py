@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import numpy as np
 import soundfile
@@ -10,18 +12,20 @@ from numpy.typing import NDArray
 
 from hearsee.core.errors import BadMedia
 
-Frames = NDArray[np.float32]  # (frames, channels)
+Frames: TypeAlias = NDArray[np.float32]  # (frames, channels)
 
 
 class Blocks:
-    """What slices of (frames, channels) look like for an array, of a sound that is decoded once, from front to back."""
+    """What slices of (frames, channels) look like for an array, of a sound that is decoded once, from front to back.
+
+    `play` decodes it from its beginning, block by block.
+    """
 
     ndim = 2
 
-    def __init__(self, raw: bytes, frames: int, channels: int, block_frames: int) -> None:
+    def __init__(self, frames: int, channels: int, play: Callable[[], Iterator[Frames]]) -> None:
         self.shape = (frames, channels)
-        self._raw, self._block_frames = raw, block_frames
-        self._file = soundfile.SoundFile(io.BytesIO(raw))
+        self._play, self._playing = play, play()
         self._held: Frames = np.empty((0, channels), np.float32)
         self._first = self._next = 0  # frames: where what is held begins, and where the next block does
 
@@ -45,19 +49,27 @@ class Blocks:
             self._block()
 
     def _rewind(self) -> None:
-        self._file = soundfile.SoundFile(io.BytesIO(self._raw))
-        self._held, self._first, self._next = self._held[:0], 0, 0
+        self._playing, self._held, self._first, self._next = self._play(), self._held[:0], 0, 0
 
     def _block(self) -> Frames:
-        try:
-            frames = min(self._block_frames, len(self) - self._next)
-            block: Frames = self._file.read(frames, dtype="float32", always_2d=True)
-        except (soundfile.LibsndfileError, RuntimeError):
-            block = np.empty((0, self.shape[1]), np.float32)
+        block = next(self._playing, self._held[:0])[: len(self) - self._next]
         if not len(block):
             raise BadMedia(f"cut short: {self._next:,} frames of sound where its header promises {len(self):,}")
         self._next += len(block)
         return checked(block)
+
+
+def played(raw: bytes, block_frames: int) -> Iterator[Frames]:
+    """A file from its beginning, as far as it can be decoded."""
+    with soundfile.SoundFile(io.BytesIO(raw)) as file:
+        while True:
+            try:
+                block: Frames = file.read(block_frames, dtype="float32", always_2d=True)
+            except (soundfile.LibsndfileError, RuntimeError):
+                return
+            if not len(block):
+                return
+            yield block
 
 
 def checked(samples: Frames) -> Frames:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import io
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hearsee.core.errors import BadMedia
-from hearsee.core.media.blocks import checked
+from hearsee.core.media.blocks import Blocks, Frames, checked
 from hearsee.core.media.kinds import Picture, Sound, Span
 from hearsee.core.media.limits import Limits
 from hearsee.core.media.magic import FILMS, format_of, looks_like
@@ -57,30 +58,53 @@ class Film:
             end = f"{self._end:.1f} s where its header promises {promised:.1f} s"
             raise BadMedia(f"cut short: the film ends after {end}")
 
-    def sound(self) -> Sound | None:
-        """The first sound track; none where there is none."""
+    def sound(self, blocks: bool = False) -> Sound | None:
+        """The first sound track; none where there is none. With `blocks` a long one is decoded when it is read."""
         with self._opened() as box:
             if not box.streams.audio:
                 return None
-            stream = box.streams.audio[0]
-            codec = stream.codec_context
-            if codec is None:
-                raise BadMedia("a film whose sound is coded in a way that nobody knows")
-            if codec.name not in SOUND_CODECS and not codec.name.startswith("pcm_"):
-                raise BadMedia(f"a film whose sound is coded as {codec.name[:20]}: known are {', '.join(SOUND_CODECS)}")
-            if codec.sample_rate not in RATES or not 1 <= codec.channels <= MAX_CHANNELS:
-                raise BadMedia(f"a film with {codec.channels} channels of sound at {codec.sample_rate:,} Hz")
-            rate, parts, count = int(codec.sample_rate), list[NDArray[np.float32]](), 0
-            turner = self._av.AudioResampler(format="fltp", rate=rate)
-            for frame in self._decoded(box, stream):
-                for part in turner.resample(frame):
-                    parts.append(np.asarray(part.to_ndarray(), np.float32))  # (channels, frames)
-                    count += parts[-1].size
-                    if count > MAX_SAMPLES:
-                        raise BadMedia(f"a film with more than {MAX_SAMPLES:,} samples of sound: cut it into pieces")
+            rate, channels = self._described(box.streams.audio[0])
+        parts, count = list[Frames](), 0
+        for part in self._track(rate):
+            count += len(part)
+            self._within(count / rate)
+            if blocks and count * channels > self._limits.long_samples:
+                parts.clear()  # only counted from here on
+            elif count * channels > MAX_SAMPLES:
+                raise BadMedia(f"a film with more than {MAX_SAMPLES:,} samples of sound: cut it into pieces")
+            else:
+                parts.append(part)
         if not count:
             return None
-        return Sound(checked(np.ascontiguousarray(np.concatenate(parts, axis=1).T)), rate)
+        if not parts:
+            return Sound(cast(Any, Blocks(count, channels, functools.partial(self._track, rate))), rate)
+        return Sound(checked(np.concatenate(parts)), rate)
+
+    def _described(self, stream: Any) -> tuple[int, int]:
+        """Its sample rate and channels, once they are allowed."""
+        codec = stream.codec_context
+        if codec is None:
+            raise BadMedia("a film whose sound is coded in a way that nobody knows")
+        if codec.name not in SOUND_CODECS and not codec.name.startswith("pcm_"):
+            raise BadMedia(f"a film whose sound is coded as {codec.name[:20]}: known are {', '.join(SOUND_CODECS)}")
+        if codec.sample_rate not in RATES or not 1 <= codec.channels <= MAX_CHANNELS:
+            raise BadMedia(f"a film with {codec.channels} channels of sound at {codec.sample_rate:,} Hz")
+        return int(codec.sample_rate), int(codec.channels)
+
+    def _track(self, rate: int) -> Iterator[Frames]:
+        """The first sound track from its beginning, in blocks."""
+        held, count = list[Frames](), 0
+        with self._opened() as box:
+            turner = self._av.AudioResampler(format="fltp", rate=rate)
+            for frame in self._decoded(box, box.streams.audio[0]):
+                for part in turner.resample(frame):
+                    held.append(np.asarray(part.to_ndarray(), np.float32))  # (channels, frames)
+                    count += held[-1].shape[1]
+                if count >= self._limits.block_frames:
+                    yield _turned(held)
+                    held, count = [], 0
+        if count:
+            yield _turned(held)
 
     def _opened(self) -> Any:
         # The demuxer is named: FFmpeg knows others that open further files and addresses.
@@ -126,6 +150,11 @@ class Film:
             raise BadMedia(f"a film with a frame of {frame.width:,} x {frame.height:,} pixels")
         pixels: NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
         return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
+
+
+def _turned(parts: Sequence[Frames]) -> Frames:
+    """(channels, frames) each -> (frames, channels)"""
+    return np.ascontiguousarray(np.concatenate(parts, axis=1).T)
 
 
 def _seconds(box: Any, stream: Any) -> float:

@@ -78,13 +78,13 @@ def _of_film(see: Preparation, track: str | None, raw: bytes, limits: Limits) ->
     try:
         film = Film(raw, limits)
         pieces = [Piece(piece.data, span) for picture, span in film.frames() for piece in see(picture)]
-        heard = film.sound() if track is not None else None
+        if track is not None and (heard := film.sound(takes_blocks(track))) is not None:
+            pieces += [Piece(piece.data, piece.span, Modality.AUDIO) for piece in find_preparation(track)(heard)]
+            _finish(heard)
     except (HearseeError, MemoryError):
         raise
     except Exception as error:  # hostile bytes leave the library's objects half made
         raise BadMedia("damaged: the film contradicts itself") from error
-    if track is not None and heard is not None:
-        pieces += [Piece(piece.data, piece.span, Modality.AUDIO) for piece in find_preparation(track)(heard)]
     return pieces
 
 

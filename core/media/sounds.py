@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 import struct
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import soundfile
 
 from hearsee.core.errors import BadMedia
-from hearsee.core.media.blocks import Blocks, checked
+from hearsee.core.media.blocks import Blocks, Frames, checked, played
 from hearsee.core.media.kinds import Sound
 from hearsee.core.media.limits import Limits
 from hearsee.core.media.magic import SOUNDS, format_of, looks_like
@@ -68,23 +70,39 @@ def _samples(file: soundfile.SoundFile, name: str, limits: Limits, raw: bytes | 
     if known and frames > limits.max_seconds * rate:
         most_said = f"the limit is {_clock(limits.max_seconds)}: cut it, or set HEARSEE_MAX_SECONDS"
         raise BadMedia(f"{_clock(frames / rate)} of sound, {most_said}")
-    # An MP3 may end a frame earlier than its header says, so that where it ends is known only at its end.
-    if raw is not None and known and frames * channels > limits.long_samples and name != "MP3":
-        read = Blocks(raw, frames, channels, limits.block_frames)
-        return Sound(cast(Any, read), rate)  # what is asked of both is the same
     most = min(int(limits.max_seconds * rate), MAX_SAMPLES // channels)
+    if raw is not None and (not known or frames * channels > limits.long_samples):
+        play = functools.partial(played, raw, limits.block_frames)
+        # An MP3 may end a frame earlier than its header says: how long it is, is only known at its end.
+        exact = frames if known and name != "MP3" else _counted(play, int(limits.max_seconds * rate))
+        _check_end(exact, frames, int(limits.max_seconds * rate), rate, known, name)
+        return Sound(cast(Any, Blocks(exact, channels, play)), rate)  # what is asked of both is the same
     if known and frames > most:
         raise BadMedia(f"{frames * channels:,} samples, the limit is {MAX_SAMPLES:,}: cut it into pieces")
     samples = file.read(min(frames, most) if known else most + 1, dtype="float32", always_2d=True)
-    if len(samples) > most:
+    _check_end(len(samples), frames, most, rate, known, name)
+    return Sound(checked(samples), rate)
+
+
+def _counted(play: Callable[[], Iterator[Frames]], most: int) -> int:
+    """How many frames there are; the limit is passed by no more than a block."""
+    count = 0
+    for block in play():
+        count += len(block)
+        if count > most:
+            break
+    return count
+
+
+def _check_end(found: int, frames: int, most: int, rate: int, known: bool, name: str) -> None:
+    if found > most:
         raise BadMedia(
             f"more than {_clock(most / rate)} of sound, which is the limit: cut it, or set HEARSEE_MAX_SECONDS"
         )
-    if known and len(samples) < frames - (MP3_SLACK if name == "MP3" else 0):
-        raise BadMedia(f"cut short: {len(samples):,} frames of sound where its header promises {frames:,}")
-    if not len(samples):
+    if known and found < frames - (MP3_SLACK if name == "MP3" else 0):
+        raise BadMedia(f"cut short: {found:,} frames of sound where its header promises {frames:,}")
+    if not found:
         raise BadMedia("no sound in it: 0 frames")
-    return Sound(checked(samples), rate)
 
 
 def _check_chunks(raw: bytes, name: str) -> None:

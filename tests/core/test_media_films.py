@@ -10,6 +10,7 @@ import pytest
 
 from hearsee.core.errors import BadMedia
 from hearsee.core.media import Limits
+from hearsee.core.media.blocks import Blocks
 from hearsee.core.media.films import Film
 from hearsee.core.media.magic import format_of, is_film, looks_like, modality_of
 from hearsee.core.media.pictures import decode_picture
@@ -56,6 +57,17 @@ def test_a_film_without_sound_is_only_seen(kind: str) -> None:
     assert Film(raw, Limits()).sound() is None
     pieces = prepare(SEE, Modality.IMAGE, raw, Limits(), HEAR)
     assert [piece.modality for piece in pieces] == [None] * 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_long_track_read_in_blocks_gives_the_windows_of_the_whole(kind: str) -> None:
+    raw, long = film(kind, hertz=300), Limits(long_samples=0, block_frames=3_000)
+    track = Film(raw, long).sound(blocks=True)
+    assert track is not None
+    assert isinstance(track.samples, Blocks)
+    whole, parts = (prepare(SEE, Modality.IMAGE, raw, limits, HEAR) for limits in (Limits(), long))
+    assert [piece.span for piece in parts] == [piece.span for piece in whole]
+    assert all(np.array_equal(mine.data, theirs.data) for mine, theirs in zip(parts, whole, strict=True))
 
 
 def test_pictures_come_first_and_sounds_follow() -> None:
