@@ -41,6 +41,14 @@ class Source:
         """Which rows may be found, none for all of them, and how many they are."""
         if items is None:
             return self.alive, self.live
+        if items.flags.writeable:
+            return self._allowed(items)
+        known = self._known.get("last")
+        if known is None or known[0] is not items:  # what nobody can change is looked up once
+            known = self._known["last"] = (items, *self._allowed(items))
+        return known[1:]
+
+    def _allowed(self, items: Ids) -> tuple[Bitmap, int]:
         if FEW_ITEMS * len(items) < len(self.item_ids):
             allowed = np.zeros(len(self.item_ids), np.bool_)
             allowed[self._rows_of(items)] = True
@@ -63,6 +71,11 @@ class Source:
     def _in_order(self) -> tuple[Ids, Ids]:
         order = np.argsort(self.item_ids, kind="stable")
         return order, self.item_ids[order]
+
+    @cached_property
+    def _known(self) -> dict[str, tuple[Ids, Bitmap, int]]:
+        """The items that were asked about last, and the rows they have."""
+        return {}
 
     @cached_property
     def live(self) -> int:
@@ -96,8 +109,20 @@ class Gallery:
 
     @cached_property
     def items(self) -> int:
+        return len(self._item_ids)
+
+    def holds(self, items: Ids) -> Bitmap:
+        """Which of the items have a live point here."""
+        places = np.searchsorted(self._item_ids, items)
+        places[places == len(self._item_ids)] = 0
+        held: Bitmap = self._item_ids[places] == items if len(self._item_ids) else np.zeros(len(items), np.bool_)
+        return held
+
+    @cached_property
+    def _item_ids(self) -> Ids:
+        """Of all live points, each once, ascending."""
         ids = [source.live_items for source in self.sources]
-        return len(np.unique(np.concatenate(ids))) if ids else 0
+        return np.unique(np.concatenate(ids)) if ids else np.empty(0, np.int64)
 
     @cached_property
     def exact(self) -> bool:

@@ -43,6 +43,22 @@ def asks_alone(parts: Sequence[EncodedPart]) -> Modality | None:
     return parts[0].modality if len(parts) == 1 else None
 
 
+def found_places(
+    snapshot: Snapshot,
+    targets: Mapping[Modality, Vectors],
+    k: int,
+    allowed: NDArray[np.int64] | None,
+    left_out: frozenset[int],
+    scales: Sequence[Mapping[Modality, Scale] | None],
+    lists: Apart | None,
+    asking: Modality | None,
+) -> list[list[Place]]:
+    """For each query by one target, or for one query part by part."""
+    if lists is None:
+        return one_target(snapshot, targets, k, allowed, left_out, scales, asking)
+    return [part_by_part(snapshot, targets, lists, k, allowed, left_out, scales[0] if scales else None)]
+
+
 def one_target(
     snapshot: Snapshot,
     targets: Mapping[Modality, Vectors],

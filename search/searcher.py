@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Self
@@ -19,9 +19,11 @@ from hearsee.core.modality import Modality
 from hearsee.core.settings import Settings
 from hearsee.core.space import Space
 from hearsee.core.vectors import Vectors, unit
-from hearsee.core.where import All, OneOf, Where
+from hearsee.core.where import Where
+from hearsee.indexer.catalog.rows import Ids
 from hearsee.indexer.library import Library
 from hearsee.indexer.snapshot import Snapshot
+from hearsee.search.allowed import Filters
 from hearsee.search.answer import Answer, Hit
 from hearsee.search.calibration.chance import Chances, Scale
 from hearsee.search.finish import NOTHING_MORE, Finish, Finished, Shelf, finished, noted
@@ -31,7 +33,7 @@ from hearsee.search.fusion.edits import find_edits, said
 from hearsee.search.fusion.heard import aimed, hardly_heard
 from hearsee.search.judged import Rank, with_chances, with_reasons
 from hearsee.search.parts import PartEncoder, mean_direction
-from hearsee.search.places import Apart, Place, apart, asks_alone, one_target, part_by_part
+from hearsee.search.places import Apart, Place, apart, asks_alone, found_places, one_target, part_by_part
 from hearsee.search.plan import Plan, plan
 from hearsee.search.query import Part, Query, ask, brief, hits_wanted, parsed, wanted_modalities
 from hearsee.search.rerank import SecondLook, reranked
@@ -75,6 +77,7 @@ class Searcher:
         self._parts = PartEncoder(self._space, self.settings.limits)
         self._chances = Chances(library, self._space)
         self._tokens = Tokens()
+        self._filters = Filters(library.catalog)
         self._rerankers = Rerankers(self._space)
 
     @property
@@ -213,7 +216,7 @@ class Searcher:
         """How queries made of some of these parts are ranked: as the whole one was."""
 
         def rank(targets: Mapping[Modality, Vectors], made_of: Sequence[Sequence[int]], k: int) -> list[list[Place]]:
-            allowed = self._allowed(query.where, targets)
+            allowed = self._allowed(query.where, snapshot, targets)
             parts = [[asked.parts[at] for at in places] for places in made_of]
             single = [{m: rows[row : row + 1] for m, rows in targets.items()} for row in range(len(parts))]
             lists = [apart(mine, tuple(targets), fusion) for mine in parts]
@@ -235,8 +238,13 @@ class Searcher:
         wanted: str | Sequence[str] | None = None,
         k: int = 10,
         where: Mapping[str, Any] | Where | None = None,
+        asking: str | None = None,
     ) -> list[list[Hit]]:
-        """Ask with vectors that are encoded already, (queries, dim): the hits of each row."""
+        """Ask with vectors that are encoded already, (queries, dim): the hits of each row.
+
+        asking: the modality that all of them were encoded from, where it is known: shards that may miss then look no
+        harder than was proved for it. Otherwise they look as hard as it takes for every modality.
+        """
         rows = unit(_numbers(vectors), "query vectors")
         if rows.shape[1] != self.space.dim:
             raise BadInput(
@@ -245,7 +253,8 @@ class Searcher:
         modalities, k = wanted_modalities(wanted), hits_wanted(k, self.settings.max_k)
         snapshot = self.library.snapshot()
         targets = dict.fromkeys(modalities or default_wanted(snapshot), rows)
-        return self._find(snapshot, targets, parsed(where), k, frozenset()).hits
+        by = None if asking is None else Modality.named(asking)
+        return self._find(snapshot, targets, parsed(where), k, frozenset(), asking=by).hits
 
     def _encode(self, parts: Sequence[Part], snapshot: Snapshot, skip_bad: bool) -> EncodedQuery:
         """The parts as vectors; one that cannot be read ends the query, or is left out and named."""
@@ -306,7 +315,7 @@ class Searcher:
     ) -> Found:
         """Search each wanted modality, merge, and fetch the items; ask again where the library changed meanwhile."""
         started = perf_counter()
-        allowed = self._allowed(where, targets)
+        allowed = self._allowed(where, snapshot, targets)
         filtered = perf_counter()
         searching = fetching = 0.0
         done = Finished([])
@@ -314,7 +323,7 @@ class Searcher:
             begun = perf_counter()
             last = turn == SNAPSHOTS_TRIED - 1
             depth = finish.depth(k) + (SPARE if last else 0)
-            places = self._places(snapshot, targets, depth, allowed, left_out, scales, lists, asking)
+            places = found_places(snapshot, targets, depth, allowed, left_out, scales, lists, asking)
             if finish:
                 shelf = Shelf(self.library.catalog, snapshot, targets, allowed, left_out)
                 done = finished(places[0], shelf, finish, k + (SPARE if last else 0))
@@ -323,11 +332,11 @@ class Searcher:
             hits, whole = self._fetch(places, k)
             searching, fetching = searching + searched - begun, fetching + perf_counter() - searched
             # A filter was answered for one generation and the hits are shown as of another, unless they are the same.
-            if whole and (where is None or self.library.catalog.generation() == snapshot.generation):
+            if whole and (where is None or self._still(snapshot, where, targets, allowed)):
                 break
             if not last:
                 snapshot = self._after(snapshot)
-                allowed = self._allowed(where, targets)
+                allowed = self._allowed(where, snapshot, targets)
         timings = {"filter_ms": (filtered - started) * 1e3, "search_ms": searching * 1e3, "fetch_ms": fetching * 1e3}
         counts = {modality: count(snapshot, modality) for modality in targets}
         missing = [modality for modality in targets if not exact(snapshot, modality)]
@@ -338,26 +347,17 @@ class Searcher:
             how = replace(how, words=f"{how.words}; {len(lists.weights)} lists merged by reciprocal rank")
         return Found(hits, how, timings, snapshot, done.by_words)
 
-    @staticmethod
-    def _places(
-        snapshot: Snapshot,
-        targets: Mapping[Modality, Vectors],
-        k: int,
-        allowed: NDArray[np.int64] | None,
-        left_out: frozenset[int],
-        scales: Sequence[Mapping[Modality, Scale] | None],
-        lists: Apart | None,
-        asking: Modality | None,
-    ) -> list[list[Place]]:
-        if lists is None:
-            return one_target(snapshot, targets, k, allowed, left_out, scales, asking)
-        return [part_by_part(snapshot, targets, lists, k, allowed, left_out, scales[0] if scales else None)]
-
-    def _allowed(self, where: Where | None, targets: Mapping[Modality, Vectors]) -> NDArray[np.int64] | None:
+    def _allowed(self, where: Where | None, snapshot: Snapshot, targets: Collection[Modality]) -> Ids | None:
         """Ids of the items that may be answered with, asked of the catalog, so that no hit is lost to the filter."""
-        if where is None:
-            return None
-        return self.library.catalog.allowed(All((where, OneOf("@modality", tuple(m.value for m in targets)))))
+        return None if where is None else self._filters.allowed(where, snapshot, targets)
+
+    def _still(self, snapshot: Snapshot, where: Where, targets: Collection[Modality], allowed: Ids | None) -> bool:
+        """Whether the catalog is at the snapshot's generation to this moment, so that its answer may be kept."""
+        if self.library.catalog.generation() != snapshot.generation:
+            return False
+        if allowed is not None:
+            self._filters.keep(where, targets, allowed, snapshot.generation)
+        return True
 
     def _fetch(self, places: Sequence[Sequence[Place]], k: int) -> tuple[list[list[Hit]], bool]:
         """k hits for each query by one look-up; False when a point was removed or replaced since the search."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
-from sqlalchemy import CTE, Select, and_, except_, intersect, or_, select, true, tuple_, union
+from sqlalchemy import CTE, Select, Text, and_, cast, except_, func, intersect, or_, select, true, tuple_, union
 from sqlalchemy.sql.elements import ColumnElement
 
 from hearsee.core.where import OWN_FIELDS, All, Compares, Equals, Exists, Not, OneOf, Order, Prefix, Scalar, Some, Where
@@ -42,6 +42,11 @@ _LOOSE: dict[Order, Compare] = {"gt": operator.ge, "gte": operator.ge, "lt": ope
 def matching(where: Where) -> Select[Any]:
     """Select the ids (`id`) of the live items that match, in no order; lists may bring an id more than once."""
     return select(_Sets().of(where).c.id)
+
+
+def matching_ids(where: Where) -> Select[Any]:
+    """The same ids as one text, with commas between: a row for each would cost more than finding it."""
+    return select(func.aggregate_strings(cast(_Sets().of(where).c.id, Text()), ","))
 
 
 class _Sets:
