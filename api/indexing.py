@@ -49,6 +49,8 @@ def line(moment: Moment, speed: Speed) -> str:
 
 def said_of(moment: Moment, speed: Speed) -> str:
     """Such as "21 items/s, encode limits (93 %), 0:03:10 left"."""
+    if not moment.done:
+        return "the first are on their way"
     said = [f"{speed.items_per_second:,.{0 if speed.items_per_second >= 10 else 1}f} items/s"]
     if speed.limit is not None:
         said.append(f"{speed.limit} limits ({100 * speed.share:.0f} %)")
@@ -78,9 +80,11 @@ def _bar() -> Iterator[Progress]:
     )
     pace = Pace()
     with Progress(*columns, console=console(stderr=True)) as shown:
-        task = shown.add_task("", total=None)
+        task = shown.add_task("loading what encodes", total=None)
+        shown.live.transient = True  # until there is something to tell: an error should stand alone
 
         def tell(moment: Moment) -> None:
+            shown.live.transient = False
             said = said_of(moment, pace.at(moment))
             shown.update(task, completed=moment.done, total=moment.total, description=said)
 

@@ -83,14 +83,23 @@ def index(
     opened = [
         open_source(source, settings.limits, path_column=path_column, text_column=text_column) for source in sources
     ]
-    with open_writer(settings, space, create=True) as writer, shown_progress(quiet=as_json) as go_on:
+    kept = 0
+    try:
+        with shown_progress(quiet=as_json) as go_on, open_writer(settings, space, create=True) as writer:
 
-        def acknowledged(commit: Commit) -> None:
-            if as_json:
-                print_json({"generation": commit.generation, "items": commit.items})
+            def acknowledged(commit: Commit) -> None:
+                nonlocal kept
+                kept += commit.items
+                if as_json:
+                    print_json({"generation": commit.generation, "items": commit.items})
 
-        report = ingest(writer, opened, writer.space, settings, on_commit=acknowledged, progress=go_on)
-        keep_recall(writer, recall, kind, queries or ())
+            report = ingest(writer, opened, writer.space, settings, on_commit=acknowledged, progress=go_on)
+            keep_recall(writer, recall, kind, queries or ())
+    except KeyboardInterrupt:
+        console(stderr=True).print(
+            f"Stopped; {kept:,} items of this run are safe, and the same command goes on from there."
+        )
+        raise
     if as_json:
         print_json(totals(report, str(settings.library)))
     else:

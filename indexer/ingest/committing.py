@@ -42,6 +42,7 @@ class Committer:
         if not self._works:
             self._since = time.monotonic()
         self._works.append(work)
+        self.report.stages["done"] += 1
         return len(self._works) >= self._items
 
     def is_late(self) -> bool:
@@ -63,7 +64,6 @@ class Committer:
                 if len(self._failed) < QUARANTINE_REMEMBERED:
                     self._failed[work.uri] = work.read.source
                 self._rejected.add(work.uri)
-        self.report.stages["done"] += len(works)
         return works
 
     def _batch(self, works: Sequence[Work]) -> Batch:

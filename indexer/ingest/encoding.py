@@ -24,11 +24,11 @@ from hearsee.indexer.ingest.work import Work
 
 BATCH = 256  # pieces for one call of a tower, which sorts them by length and cuts batches to its own taste
 GATHER = 256  # pieces looked at together, so that batches of each modality are full
-GATHER_LEAST = 32  # however slow the tower is
+GATHER_LEAST = 8  # however slow the tower is: eight at once are as quick, piece by piece, as more
 GATHER_MOST_SECONDS = 2.0  # of encoding: what is done should be committed, and told, soon
 LARGEST = float(np.finfo(np.float16).max)  # segments store half precision
 QUICK_SECONDS = 0.004  # of all cores together, for a piece: so quick a tower is not what an ingest waits for
-GATHER_SECONDS = 0.25  # how long a full gathering is waited for, unless encoding the last one took longer than that
+GATHER_SECONDS = 0.1  # how long a full gathering is waited for, unless encoding the last one took longer than that
 
 
 class Encoding:

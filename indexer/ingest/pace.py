@@ -14,7 +14,7 @@ WINDOW_SECONDS = 15.0  # what counts as now: several gatherings of a slow tower
 class Moment:
     """What an ingest tells while it runs."""
 
-    done: int  # items
+    done: int  # items that are through, the last of them not yet committed
     total: int | None  # none where a source cannot say how many it has
     seconds: float  # since the start
     stages: Mapping[str, int]  # items by the stage that they have passed
