@@ -17,6 +17,7 @@ import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -234,14 +235,26 @@ def tokenizer(folder: Path, given: str) -> Any:
     if held["kind"] == "bytes":  # for networks that read UTF-8 themselves
         return _bytes
     if held["kind"] == "clip":
-        from open_clip.tokenizer import SimpleTokenizer
-
-        simple = SimpleTokenizer()
+        simple = _clip_tokenizer()
         return lambda texts, context: simple(list(texts), context).numpy()
     from tokenizers import Tokenizer
 
     built = Tokenizer.from_file(str(folder / held["file"]))
     return lambda texts, context: _padded(built, texts, context, int(held.get("pad", 0)))
+
+
+def _clip_tokenizer() -> Any:
+    """open_clip's own, without the rest of that package: importing all of it takes longer than the search."""
+    found = find_spec("open_clip")
+    if found is None or not found.submodule_search_locations:
+        raise NotFound('the tokenizer of CLIP is not installed: pip install "hearsee[towers]"')
+    path = Path(found.submodule_search_locations[0]) / "tokenizer.py"
+    spec = spec_from_file_location("hearsee_clip_tokenizer", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.SimpleTokenizer()
 
 
 def _padded(built: Any, texts: Sequence[str], context: int, pad: int) -> NDArray[np.int64]:

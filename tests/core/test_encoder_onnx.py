@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,19 @@ def test_exported_towers_have_pytorchs_vectors_in_any_batch(both: tuple[Path, Pa
         rows = ours.encode(ready)
         np.testing.assert_allclose(rows, theirs.encode(ready), atol=1e-4)
         np.testing.assert_allclose(rows, np.concatenate([ours.encode([one]) for one in ready]), atol=1e-4)
+
+
+def test_words_are_read_without_the_model_that_the_files_came_from(both: tuple[Path, Path, Any]) -> None:
+    code = (
+        "import sys; from hearsee.core.encoders.onnx_file import onnx_tower as tower;"
+        "from hearsee.core.media.kinds import Words; from hearsee.core.media.prepare import find_preparation;"
+        "from hearsee.core.modality import Modality;"
+        f"text = tower(Modality.TEXT, model={str(both[1])!r});"
+        "text.encode([find_preparation(text.preparation)(Words('two bells'))[0]]);"
+        "print(*sorted(sys.modules.keys() & {'open_clip', 'torchvision', 'transformers', 'timm'}))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == ""
 
 
 def test_what_differs_is_taken_back(both: tuple[Path, Path, Any], tmp_path: Path) -> None:
