@@ -100,6 +100,13 @@ class Neighbourhoods:
         shares: NDArray[np.float64] = counts / np.maximum(1, sizes)
         return shares
 
+    def holding(self, allowed: Bitmap, count: int) -> Bitmap:
+        """Which lists hold any of so many allowed rows."""
+        if 6 * count > len(allowed):
+            return np.ones(self._lists, np.bool_)  # counting would take longer than looking through the others
+        found: Bitmap = np.bincount(self._member[allowed], minlength=self._lists) > 0
+        return found
+
     def _allowed(self, allowed: Bitmap, lists: NDArray[np.int64]) -> int:
         bounds = zip(self._ends[lists].tolist(), self._ends[lists + 1].tolist(), strict=True)
         return int(np.count_nonzero(allowed[np.concatenate([self._rows[start:stop] for start, stop in bounds])]))
