@@ -27,6 +27,7 @@ from hearsee.indexer.shards.proposing import (
     neighbourhoods,
     training_rows,
 )
+from hearsee.indexer.shards.sifting import Sieve
 
 SAMPLES_A_LIST = 40  # to learn the centroids from
 SAMPLES = 20_000  # at least, for the codes
@@ -83,7 +84,20 @@ class ListShard:
 
     def nearest(self, points: Vectors, k: int, allowed: Bitmap | None = None, effort: Effort | None = None) -> Found:
         """The best k of the allowed rows, as far as the effort reaches; what is found is scored exactly."""
-        return answer(self.kept, self._propose, points, k, allowed, effort or self.effort, self._widen)
+        effort = effort or self.effort
+
+        def sift(points: Vectors, k: int, allowed: Bitmap) -> Found:
+            return self._sieve.among(points, k, allowed, 0.0 if effort is None else effort.doubt)
+
+        return answer(self.kept, self._propose, points, k, allowed, effort, self._widen, sift)
+
+    def doubt(self, queries: Vectors, target: float) -> float:
+        """How far its codes err for such queries, for `Effort.doubt`."""
+        return self._sieve.doubt(queries, target)
+
+    @cached_property
+    def _sieve(self) -> Sieve:
+        return Sieve(self.kept, self.index, self._around)
 
     @cached_property
     def _refined(self) -> faiss.IndexRefine:

@@ -29,6 +29,7 @@ class Effort:
     refine: int = 1  # candidates scored exactly for each row wanted
     lean: float = 0.5  # how far a list's length counts against it; 0.5 ranks lists by distance, 0 by cosine
     few: int = field(default=0, compare=False)  # allowed rows that are scored while it seeks once; 0: not measured
+    doubt: float = field(default=0.0, compare=False)  # how far its codes err (`sifting.py`); 0: not measured
 
     def __str__(self) -> str:
         leaning = "" if self.lean == 0.5 else f", lean {self.lean:g}"
@@ -79,10 +80,19 @@ Propose: TypeAlias = Callable[[Vectors, int, Effort, "faiss.IDSelector | None"],
 # (unit queries, allowed, breadth) -> the breadth that finds as much among the allowed rows as this does among all,
 # and the queries that are better answered exactly: the filter forbids much of what is near to them
 Widen: TypeAlias = Callable[[Vectors, Bitmap, int], tuple[int, Bitmap]]
+# (queries, k, allowed) -> what exact search finds, or nearly; for queries that proposing cannot answer
+Sift: TypeAlias = Callable[[Vectors, int, Bitmap], Found]
 
 
 def answer(
-    kept: Shard, propose: Propose, points: Vectors, k: int, allowed: Bitmap | None, effort: Effort | None, widen: Widen
+    kept: Shard,
+    propose: Propose,
+    points: Vectors,
+    k: int,
+    allowed: Bitmap | None,
+    effort: Effort | None,
+    widen: Widen,
+    sift: Sift | None = None,
 ) -> Found:
     """Propose, and answer exactly wherever proposing would find too few or cost more."""
     points = checked(points, kept.dim)
@@ -107,12 +117,14 @@ def answer(
         # Asked for more than wanted, a search whose places hold hardly any allowed row is told by its padding.
         seen = min(SPARE * k, count)
         breadth, distrusted = widen(units, allowed, effort.breadth)
+        if sift is not None and distrusted.all():
+            return sift(points, k, allowed)
         wide = replace(effort, breadth=breadth, refine=max(1, ceil(effort.refine / SPARE)))
         selector = Selector(allowed)
         scores, rows = propose(units, seen, wide, selector.faiss)
         rows[distrusted] = -1
     scores = np.where(rows < 0, 0, scores) * lengths  # padding scores as low as there are numbers
-    return _without_padding(kept, points, k, allowed, scores, rows, seen)
+    return _without_padding(kept, points, k, allowed, scores, rows, seen, sift)
 
 
 def _without_padding(
@@ -123,11 +135,13 @@ def _without_padding(
     scores: NDArray[np.float32],
     rows: NDArray[np.int64],
     seen: int,
+    sift: Sift | None,
 ) -> Found:
     short = np.flatnonzero((rows[:, :seen] < 0).any(axis=1))
     scores, rows = np.ascontiguousarray(scores[:, :k]), np.ascontiguousarray(rows[:, :k])
     if len(short):
-        exact = kept.nearest(points[short], k, allowed)
+        careful = kept.nearest if allowed is None or sift is None else sift
+        exact = careful(points[short], k, allowed)  # type: ignore[arg-type]
         scores[short], rows[short] = exact.scores, exact.rows
     return Found(scores, rows)
 

@@ -83,14 +83,16 @@ def tune(
             recall, low = float(recalls.mean()), lower_bound(recalls)
             best = Tuned(asking, target, recall, low, len(recalls), k, effort)
     if best is not None and best.effort is not None:
-        return replace(best, effort=_weighed(shard, best.effort, asked, k))
+        return replace(best, effort=_weighed(shard, best.effort, asked, target, k))
     return Tuned(asking, target, 1.0, 1.0, len(asked.vectors), k, None)
 
 
-def _weighed(shard: Approximate, effort: Effort, asked: Asked, k: int) -> Effort:
-    """With what a filter must leave for a search to be quicker than scoring all that is left: measured here and now."""
+def _weighed(shard: Approximate, effort: Effort, asked: Asked, target: float, k: int) -> Effort:
+    """With what filters need to know: how many rows are scored while it seeks once, and how far its codes err."""
     one = asked.vectors[:1]
-    return replace(effort, few=worth(shard.kept, lambda: shard.nearest(one, k, effort=effort), shard.dim))
+    doubt = getattr(shard, "doubt", None)  # of kinds whose sketches may be sifted
+    erring = 0.0 if doubt is None else doubt(asked.vectors, target)
+    return replace(effort, few=worth(shard.kept, lambda: shard.nearest(one, k, effort=effort), shard.dim), doubt=erring)
 
 
 def measure(shard: Approximate, asked: Asked, tuned: Tuned, row_groups: Groups | None = None) -> Tuned:
