@@ -15,13 +15,22 @@ from hearsee.core.media.blocks import Blocks, Frames, checked
 from hearsee.core.media.kinds import Picture, Sound, Span
 from hearsee.core.media.limits import Limits
 from hearsee.core.media.magic import FILMS, format_of, looks_like
-from hearsee.core.media.sounds import MAX_CHANNELS, MAX_SAMPLES, RATES
+from hearsee.core.media.sounds import MAX_CHANNELS, MAX_SAMPLES, RATES, clock
 
 WITHOUT = "a film, which needs the extra `video`: pip install 'hearsee[video]'"
 CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg")
 SOUND_CODECS = ("aac", "mp3", "mp3float", "opus", "vorbis", "flac", "alac")  # and PCM of every kind
 LATE_SECONDS = 1.0  # by which its last frame and sound may come before the end that the header promises
 _DEMUXERS = {"MP4": "mp4", "WEBM": "matroska", "MKV": "matroska"}
+
+# What FFmpeg says that only its authors understand.
+_SAID = {
+    "Invalid data": "it holds data that no film holds",
+    "Cannot allocate memory": "it asks for more tracks or memory than any film needs",
+    "Invalid argument": "what it says of itself cannot be true",
+    "Input/output error": "it ends before its first frame",
+    "End of file": "it ends before its first frame",
+}
 
 
 class Film:
@@ -128,12 +137,14 @@ class Film:
 
     def _within(self, seconds: float) -> float:
         if seconds > self._limits.max_seconds:
-            most = self._limits.max_seconds
-            raise BadMedia(f"a film of {seconds:,.0f} s, the limit is {most:,g} s: cut it, or set HEARSEE_MAX_SECONDS")
+            most = clock(self._limits.max_seconds)
+            raise BadMedia(f"a film of {clock(seconds)}, the limit is {most}: cut it, or set HEARSEE_MAX_SECONDS")
         return seconds
 
     def _decoded(self, box: Any, stream: Any) -> Iterator[Any]:
         stream.thread_count = 1  # beside it other films are decoded
+        if stream.type == "video":  # a frame may say that it is larger than the film: told before memory is taken
+            stream.codec_context.options = {"max_pixels": str(self._limits.max_pixels)}
         try:
             for packet in box.demux(*{stream, *box.streams.audio[:1]}):
                 if packet.stream is stream:
@@ -166,4 +177,4 @@ def _seconds(box: Any, stream: Any) -> float:
 
 def _said(error: Exception) -> str:
     said = str(getattr(error, "strerror", None) or error)
-    return "it holds data that no film holds" if "Invalid data" in said else " ".join(said.split())[:100]
+    return next((ours for theirs, ours in _SAID.items() if theirs in said), "its player gave up")

@@ -59,7 +59,7 @@ def looks_like(raw: bytes) -> str:
     if not raw:
         return "it is empty"
     if name is not None:
-        return f"it starts like {name if ' ' in name else 'a file of type ' + name}"
+        return f"it starts like {_a(name)}"
     head = raw[:HEAD_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
         return "it starts like an HTML page"
@@ -73,7 +73,14 @@ def looks_like(raw: bytes) -> str:
         return "it starts like a Python pickle, which is never opened"
     if head and all(byte >= 32 or byte in b"\t\r\n\f" for byte in head):
         return "it starts like a text"
-    return f"it starts with the bytes {raw[:8].hex(' ')}"
+    for start, name in _STARTS:
+        if len(start) > 3 and sum(a != b for a, b in zip(start, raw, strict=False)) == 1 and len(raw) > len(start):
+            return f"its first bytes are damaged, or it is something else: they are nearly those of {_a(name)}"
+    return f"its first bytes ({raw[:8].hex(' ')}) are those of no format that is known here"
+
+
+def _a(name: str) -> str:
+    return name if " " in name else f"a file of type {name}"
 
 
 def _named(raw: bytes) -> str | None:

@@ -154,5 +154,5 @@ def _reason(name: str, error: Exception) -> str:
     said = " ".join(str(error).split())[:200]
     said = next((ours for theirs, ours in _SAID.items() if theirs in said), said) or "its decoder gave up"
     if "truncated" in said.lower() or isinstance(error, EOFError):
-        return f"cut short: the {name} picture ends before its last pixel ({said})"
+        return f"cut short: the {name} picture ends before its last pixel"
     return f"a damaged {name} picture ({said})"

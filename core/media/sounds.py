@@ -68,8 +68,8 @@ def _samples(file: soundfile.SoundFile, name: str, limits: Limits, raw: bytes | 
         raise BadMedia(f"{channels} channels, the limit is {MAX_CHANNELS}")
     known = 0 <= frames < 2**62  # else the header does not say
     if known and frames > limits.max_seconds * rate:
-        most_said = f"the limit is {_clock(limits.max_seconds)}: cut it, or set HEARSEE_MAX_SECONDS"
-        raise BadMedia(f"{_clock(frames / rate)} of sound, {most_said}")
+        most_said = f"the limit is {clock(limits.max_seconds)}: cut it, or set HEARSEE_MAX_SECONDS"
+        raise BadMedia(f"{clock(frames / rate)} of sound, {most_said}")
     most = min(int(limits.max_seconds * rate), MAX_SAMPLES // channels)
     if raw is not None and (not known or frames * channels > limits.long_samples):
         play = functools.partial(played, raw, limits.block_frames)
@@ -97,7 +97,7 @@ def _counted(play: Callable[[], Iterator[Frames]], most: int) -> int:
 def _check_end(found: int, frames: int, most: int, rate: int, known: bool, name: str) -> None:
     if found > most:
         raise BadMedia(
-            f"more than {_clock(most / rate)} of sound, which is the limit: cut it, or set HEARSEE_MAX_SECONDS"
+            f"more than {clock(most / rate)} of sound, which is the limit: cut it, or set HEARSEE_MAX_SECONDS"
         )
     if known and found < frames - (MP3_SLACK if name == "MP3" else 0):
         raise BadMedia(f"cut short: {found:,} frames of sound where its header promises {frames:,}")
@@ -131,7 +131,7 @@ def _check_last_page(raw: bytes) -> None:
     raise BadMedia("cut short: the last page of the OGG sound is missing")
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:g} s"
     minutes, rest = divmod(round(seconds), 60)

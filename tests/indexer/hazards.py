@@ -17,6 +17,7 @@ import soundfile
 from PIL import Image
 
 from tests.films import film
+from tests.indexer.film_hazards import film_bombs
 
 PICTURES = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF", "tif": "TIFF", "bmp": "BMP"}
 SOUNDS = {
@@ -146,6 +147,7 @@ def bombs() -> Iterator[Hazard]:
     yield Hazard(b"a-thousand-channels.wav", bytes(raw))
     raw[22:28] = struct.pack("<HI", 1, 0xFFFFFFFF)
     yield Hazard(b"four-gigahertz.wav", bytes(raw))
+    yield from (Hazard(*one) for one in film_bombs())
 
 
 def texts() -> Iterator[Hazard]:
