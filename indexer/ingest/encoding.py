@@ -24,6 +24,7 @@ from hearsee.indexer.ingest.work import Work
 
 BATCH = 256  # pieces for one call of a tower, which sorts them by length and cuts batches to its own taste
 GATHER = 256  # pieces looked at together, so that batches of each modality are full
+GATHER_FIRST = 32  # before it is known how quick the tower is
 GATHER_LEAST = 8  # however slow the tower is: eight at once are as quick, piece by piece, as more
 GATHER_MOST_SECONDS = 2.0  # of encoding: what is done should be committed, and told, soon
 LARGEST = float(np.finfo(np.float16).max)  # segments store half precision
@@ -42,7 +43,7 @@ class Encoding:
         self._work: Channel[Work] = Channel(2**31)
         self._closed = False
         self._last_seconds = 0.0  # what the last gathering took to encode
-        self._most = GATHER  # pieces of the next one
+        self._most = GATHER_FIRST  # pieces of the next one
         self._threads = _TorchThreads()
         self._thread = threading.Thread(target=self._run, name="encoder", daemon=True)
         self._thread.start()

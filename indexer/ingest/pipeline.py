@@ -46,7 +46,8 @@ def ingest(
 
     An item belongs to the last source that listed it. What a source listed once and lists no more is removed, but
     only after a scan that saw everything: an empty source is an error, and one that breaks off removes nothing.
-    Every source is opened before anything is changed. Killed at any moment, the next run goes on from the last commit.
+    Every source is opened before anything is changed. Killed at any moment, the next run goes on from the last commit;
+    interrupted (Ctrl-C), from all that was through.
     Shards are built at the end, in a commit without items; until then what is new is found without them.
     """
     if space.fingerprint != writer.space.fingerprint:
@@ -63,7 +64,11 @@ def ingest(
     try:
         run = _Run(reader, Planner(writer, decoders, settings.limits), encoding, committer, counting, progress, gauge)
         with _rarely_swept():
-            run.to_the_end(len(opened))
+            try:
+                run.to_the_end(len(opened))
+            except KeyboardInterrupt:
+                committer.commit()  # what is through; nothing, where a commit was what was interrupted
+                raise
         with gauge.during("write"):
             committer.build_shards()
     finally:

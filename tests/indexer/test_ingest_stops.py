@@ -11,8 +11,10 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from hearsee.core.space import hash_space
+from hearsee.indexer.ingest.pace import Moment
 from tests.indexer.shop import Shop, png
 
 CHILD = """
@@ -71,7 +73,25 @@ def test_ctrl_c_leaves_whole_commits_and_no_processes(tmp_path: Path) -> None:
     while any(map(_alive, workers)) and time.monotonic() < until:
         time.sleep(0.05)
     assert not any(map(_alive, workers))
-    assert len(shop.items()) % 20 == 0
+    found = len(shop.items())
+    assert shop.run().added == 2000 - found
+    assert all(len(rows) == 1 for rows in shop.vectors().values())
+
+
+def test_ctrl_c_keeps_what_is_through_and_not_yet_committed(tmp_path: Path) -> None:
+    shop, told = Shop(tmp_path, hash_space()), []
+    for n in range(600):
+        shop.put(f"{n:04}.png", png(n, size=64))
+
+    def stop(moment: Moment) -> None:
+        if moment.done:
+            told.append(moment.done)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shop.run(progress=stop, commit_items=10**6, commit_seconds=1e6)
+    assert [len(shop.items())] == told
+    assert shop.run().added == 600 - told[0]
 
 
 def start(code: str, shop: Shop) -> subprocess.Popen[str]:
