@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks._ann_lance import Lance, Look
 from hearsee.core.vectors import Vectors
 
 ENVIRONMENT = Path("build/bench/peers")
@@ -42,17 +43,17 @@ class Peer:
     fixed: int | None = None  # the breadth where nothing is tuned: as packaged
 
 
-def install() -> dict[str, str]:
+def install(packages: Iterable[str] = tuple(PACKAGES)) -> dict[str, str]:
     """Why what is missing is missing; what was installed is found behind all that is installed here."""
     if not (ENVIRONMENT / "bin/python").exists():
         venv.create(ENVIRONMENT, with_pip=True)
     sys.path += [str(folder) for folder in ENVIRONMENT.resolve().glob("lib/python*/site-packages")]
     os.environ.setdefault("LANCE_LOG", "error")
     missing = {}
-    for package, module in PACKAGES.items():
+    for package in packages:
         try:
             _install(package)
-            import_module(module)
+            import_module(PACKAGES[package])
         except (ImportError, subprocess.SubprocessError) as error:
             told = getattr(error, "stderr", None) or str(error)
             missing[package] = told.strip().splitlines()[-1] if told.strip() else repr(error)
@@ -102,6 +103,10 @@ def scann(rows: Vectors, threads: int) -> Peer:
     index = make.score_ah(2, anisotropic_quantization_threshold=0.2).reorder(100).build()
     using = [threads]
 
+    def use(count: int) -> None:
+        using[0] = count
+        index.set_num_threads(count)
+
     def search(points: Vectors, k: int, breadth: int, refine: int) -> NDArray[np.int64]:
         told = {"final_num_neighbors": k, "leaves_to_search": breadth, "pre_reorder_num_neighbors": refine}
         if len(points) == 1:
@@ -111,7 +116,7 @@ def scann(rows: Vectors, threads: int) -> Peer:
 
     # float32 rows, a code of 4 bits for two dimensions, the leaves
     size = rows.nbytes * (1 + 1 / 16) + LEAVES * rows.shape[1] * 4
-    return Peer(search, lambda count: using.__setitem__(0, count), size, refines=(40, 80, 160))
+    return Peer(search, use, size, refines=(40, 80, 160))
 
 
 def svs(rows: Vectors, threads: int) -> Peer:
@@ -128,25 +133,40 @@ def svs(rows: Vectors, threads: int) -> Peer:
     return Peer(search, lambda count: setattr(index, "num_threads", count), size)
 
 
+def compressed() -> str | None:
+    """What happens to a process that lets scalable-vs compress its rows; none where it works, as on Intel's processors.
+
+    There it would be a peer that this benchmark does not measure, and that is said, too.
+    """
+    code = f"""if True:
+        import sys, tempfile
+        sys.path += {[one for one in sys.path if "site-packages" in one]!r}
+        import numpy, svs
+        rows = numpy.random.default_rng(0).standard_normal((1000, 64)).astype("f4")
+        with tempfile.TemporaryDirectory() as folder:
+            svs.write_vecs(rows, folder + "/rows.fvecs")
+            loader = svs.VectorDataLoader(folder + "/rows.fvecs", svs.DataType.float32, dims=64)
+            told = svs.VamanaBuildParameters(graph_max_degree=32, window_size=64, alpha=0.95)
+            svs.Vamana.build(told, svs.LVQLoader(loader, primary=4, residual=8), svs.DistanceType.MIP, num_threads=1)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    if not done.returncode:
+        return "it works on this processor, and is not measured"
+    said = (done.stderr + done.stdout).strip().splitlines()
+    return f"it ends the process with {done.returncode} ({said[-1] if said else 'without a word'})"
+
+
 def lancedb(rows: Vectors, threads: int) -> Peer:  # noqa: ARG001
-    """As packaged: its own choice of lists, codes and probes, ten times as many refined as wanted."""
-    arrow: Any = import_module("pyarrow")
+    """As packaged: its own choice of lists, codes and probes, ten times as many refined as wanted; all its threads."""
     folder = Path(tempfile.mkdtemp(dir=ENVIRONMENT))
-    flat = arrow.FixedSizeListArray.from_arrays(arrow.array(rows.ravel()), rows.shape[1])
-    table = (
-        import_module("lancedb")
-        .connect(folder)
-        .create_table("rows", arrow.table({"id": np.arange(len(rows)), "vector": flat}))
-    )
-    table.create_index(metric="dot", vector_column_name="vector", index_type="IVF_PQ")
+    table = Lance.made(folder, rows)
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
     def search(points: Vectors, k: int, breadth: int, refine: int) -> NDArray[np.int64]:
+        hits = table.asked(points, k, Look(breadth, refine), None, ["id"]).to_arrow()
+        asked = hits["query_index"].to_numpy() if len(points) > 1 else np.zeros(len(hits), np.int64)
         found = np.zeros((len(points), k), np.int64)
-        for place, point in enumerate(points):
-            asked = table.search(point).distance_type("dot").nprobes(breadth).refine_factor(refine).limit(k)
-            ids = asked.select(["id"]).to_arrow()["id"].to_numpy()
-            found[place, : len(ids)] = ids
+        found[asked, np.arange(len(hits)) - np.searchsorted(asked, asked)] = hits["id"].to_numpy()
         return found
 
     return Peer(search, lambda count: count, float(size), refines=(10,), fixed=20)

@@ -1,14 +1,16 @@
 """Shards at a recall that was set, beside other people's: speed, size and cost of building.
 
     python benchmarks/ann.py [--json] [--points 200000] [--dim 512] [--recall 0.95] [--threads 1 2] [--seconds 1.0]
-        [--only hearsee hnswlib …] [--no-peers] [--data FOLDER]
+        [--seeds 0 1 2] [--only hearsee hnswlib …] [--no-peers] [--library] [--data FOLDER]
     python benchmarks/ann.py --exact        # exact search beside IndexFlatIP
-    python benchmarks/ann.py --targets      # the recall that fresh queries reach when it is set
-    python benchmarks/ann.py --grow 50000 100000 200000     # building and searching against N, with a plot
+    python benchmarks/ann.py --targets [--seeds 0 1 2]      # the recall that fresh queries reach when it is set
+    python benchmarks/ann.py --grow 50000 200000 500000 2000000     # building and searching against N, with a plot
 
 The vectors are made up (`_joint_space.py`) or read from a folder with `images.npy` and `lvis_names.npy`. Efforts are
 tuned on queries of their own, all by one ladder; recall and speed are measured on others. All systems run in one
 process, in turns; a speed is the best of its turns, of processor time for one thread and of the clock for more.
+Beneath the table stands what was asked, for the kind of shard that a library of this size gets; `--library` adds what
+`ann_library.py` measures.
 Peers are installed into `build/bench/peers`; what cannot be had is named under the table.
 """
 
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,24 +34,25 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks._ann_exact import exact_search, show_exact
+from benchmarks._ann_figures import Figure, ahead, exact_figures, figures, library_figures, show_figures
 from benchmarks._ann_growth import grown, show_growth
-from benchmarks._ann_peers import PEERS, Peer, install, sweep
+from benchmarks._ann_peers import PEERS, Peer, compressed, install, sweep
+from benchmarks._ann_targets import reached, show_reached
 from benchmarks._joint_space import NEIGHBOURS, JointSpace, intrinsic_dimension
 from hearsee.core.vectors import Vectors, unit
 from hearsee.indexer.shards.bits import BitShard
-from hearsee.indexer.shards.choice import lists_for, parts_for
+from hearsee.indexer.shards.choice import EXACT_POINTS, choose, lists_for, parts_for
 from hearsee.indexer.shards.flat import FlatShard
 from hearsee.indexer.shards.graph import GraphShard
 from hearsee.indexer.shards.half import HalfShard
 from hearsee.indexer.shards.kinds import Kind
 from hearsee.indexer.shards.lists import ListShard
 from hearsee.indexer.shards.proposing import Effort
-from hearsee.indexer.shards.tuning import Asked, breadths, lower_bound, recall_of, tune
+from hearsee.indexer.shards.tuning import Asked, lower_bound, recall_of, tune
 
 K, BATCH, TURNS = 10, 256, 3
 BUILDERS = 2  # threads that build; what they cost is counted in processor time
 FEW = 64  # queries are enough of what is slow
-TARGETS = (0.8, 0.9, 0.95, 0.99)
 ASKING = ("text", "image")
 ROWS, TUNING, TESTING = 1, 2, 3  # draws
 Ask = Callable[[Vectors], NDArray[np.int64]]
@@ -86,9 +90,10 @@ def main() -> None:
     parser.add_argument("--recall", type=float, default=0.95)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--seconds", type=float, default=1.0, help="for each measurement, in all turns together")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="a world for each, one after the other")
     parser.add_argument("--only", nargs="*", help="only those whose names start so")
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--library", action="store_true", help="a library beside LanceDB, too: `ann_library.py`")
     parser.add_argument("--data", type=Path, help="a folder of real vectors instead of made-up ones")
     parser.add_argument("--exact", action="store_true", help="measure exact search")
     parser.add_argument("--targets", action="store_true", help="measure the recall reached at 0.8, 0.9, 0.95 and 0.99")
@@ -96,34 +101,76 @@ def main() -> None:
     args = parser.parse_args()
     faiss.omp_set_num_threads(1)
     if args.grow:
-        result = grown(args.dim, args.seed, args.grow, args.recall)
-        return print(json.dumps(result)) if args.json else show_growth(result)
-    world = real(args.data, args.seed) if args.data else made_up(args.points, args.dim, args.queries, args.seed)
-    exact = FlatShard.of(world.rows)
-    if args.exact:
-        result = exact_search(world.rows, exact, world.testing["text"])
-        return print(json.dumps(result)) if args.json else show_exact(result)
-    if args.targets:
-        result = reached(world, exact)
-        return print(json.dumps(result)) if args.json else show_reached(result)
-    wanted = tuple(args.only or [""])
-    systems = ours(world, args.recall, wanted)
-    missing = {}
-    if not args.no_peers:
-        missing = install()
-        systems += peers(world, exact, args.recall, wanted, missing)
-    result = measured(systems, world.testing, exact, args.threads, args.seconds)
+        growth = grown(args.dim, args.seeds[0], args.grow, args.recall)
+        return print(json.dumps(growth)) if args.json else show_growth(growth)
+    if args.exact or args.targets:
+        return beside(args)
+    missing = {} if args.no_peers else install()
+    if not args.no_peers and "scalable-vs" not in missing and (why := compressed()):
+        missing["scalable-vs with compressed rows"] = why
+    rows, runs = [], []
+    for seed in args.seeds:
+        found, asked = compared(args, seed, missing)
+        rows += [{**row, "seed": seed} for row in found]
+        runs.append(asked)
     sweep()
     if args.json:
-        return print(json.dumps(result))
-    told = [f"{a} {intrinsic_dimension(exact.nearest(q, NEIGHBOURS).scores):.1f}" for a, q in world.testing.items()]
-    rows, dim = world.rows.shape
-    print(f"{rows:,} × {dim}, recall@{K} >= {args.recall}, FAISS {faiss.__version__}")
-    print(f"local intrinsic dimension of the queries: {', '.join(told)}")
-    show(result)
+        return print(json.dumps(rows))
+    if any(runs):
+        show_figures(runs)
     for package, why in missing.items():
         print(f"{package} is left out: {why}")
     return None
+
+
+def compared(args: argparse.Namespace, seed: int, missing: dict[str, str]) -> tuple[list[dict[str, Any]], list[Figure]]:
+    """One world's table, printed, and what it says of what was asked."""
+    world = world_of(args, seed)
+    exact = FlatShard.of(world.rows)
+    wanted = tuple(args.only or [""])
+    systems = ours(world, args.recall, wanted)
+    systems += [] if args.no_peers else peers(world, exact, args.recall, wanted, missing)
+    found = measured(systems, world.testing, exact, args.threads, args.seconds)
+    if not args.json:
+        told = [f"{a} {intrinsic_dimension(exact.nearest(q, NEIGHBOURS).scores):.1f}" for a, q in world.testing.items()]
+        rows, dim = world.rows.shape
+        print(f"\n{rows:,} × {dim}, seed {seed}, recall@{K} >= {args.recall}, FAISS {faiss.__version__}")
+        print(f"local intrinsic dimension of the queries: {', '.join(told)}")
+        show(found)
+    chosen = f"hearsee {choose(max(EXACT_POINTS, len(world.rows)), world.rows.shape[1], recall=args.recall).kind}"
+    if not any(row["system"] == chosen for row in found):
+        return found, []
+    asked = figures(found, chosen, args.recall)
+    if "hearsee exact".startswith(wanted):
+        asked += exact_figures(exact_search(world.rows, exact, world.testing["text"]))
+    if args.library and "lancedb" not in missing:
+        command = [sys.executable, str(Path(__file__).with_name("ann_library.py")), "--json"]
+        command += ["--points", str(args.points), "--dim", str(args.dim), "--recall", str(args.recall)]
+        asked += library_figures(json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout))
+    if not args.json:
+        print("\n" + "\n".join(ahead(found, chosen) or [f"nobody is ahead of {chosen}"]))
+    return found, asked
+
+
+def beside(args: argparse.Namespace) -> None:
+    """Exact search, or recall that was set."""
+    result = []
+    for seed in args.seeds:
+        world = world_of(args, seed)
+        exact = FlatShard.of(world.rows)
+        if args.exact:
+            result += exact_search(world.rows, exact, world.testing["text"])
+            continue
+        missing = {kind: make for kind, make in kinds(world.rows).items() if Kind(kind) not in (Kind.EXACT, Kind.HALF)}
+        result += reached(missing, exact, world.tuning, world.testing, seed)
+    if args.json:
+        print(json.dumps(result))
+    else:
+        show_exact(result) if args.exact else show_reached(result)
+
+
+def world_of(args: argparse.Namespace, seed: int) -> World:
+    return real(args.data, seed) if args.data else made_up(args.points, args.dim, args.queries, seed)
 
 
 def made_up(points: int, dim: int, queries: int, seed: int) -> World:
@@ -235,7 +282,7 @@ def _tuned(peer: Peer, queries: Vectors, exact: FlatShard, recall: float) -> tup
     if peer.fixed is not None:
         return peer.fixed, peer.refines[0]
     best = exact.nearest(queries, K).scores
-    ladder = [breadth for breadth in breadths(1024) if breadth >= K]
+    ladder = [round(K * 2 ** (step / 4)) for step in range(28)]  # to 1,076, each a fifth more than the one before
     reached = []
     for refine in peer.refines:
         for breadth in ladder:
@@ -303,36 +350,6 @@ def _speed(ask: Ask, queries: Vectors, size: int, seconds: float, clock: Callabl
         done += len(part)
         at = at + size if at + 2 * size <= len(queries) else 0
     return done / (clock() - start)
-
-
-def reached(world: World, exact: FlatShard) -> list[dict[str, Any]]:
-    """What fresh queries reach of every recall that was set."""
-    result = []
-    for name, make in kinds(world.rows).items():
-        if Kind(name) in (Kind.EXACT, Kind.HALF):
-            continue
-        shard = make()
-        for asking, target in product(ASKING, TARGETS):
-            tuned = tune(shard, asking, Asked(world.tuning[asking]), target, K)
-            queries = world.testing[asking]
-            found = _scores(exact, _ask(shard, tuned.effort)(queries), queries)
-            recalls = recall_of(found, exact.nearest(queries, K).scores, K)
-            row = {
-                "system": f"hearsee {name}",
-                "queries": asking,
-                "set": target,
-                "effort": str(tuned.effort or "exact"),
-            }
-            row |= {"recall": round(float(recalls.mean()), 4)}
-            result.append(row | {"recall_interval": round(1.96 * float(recalls.std()) / sqrt(len(recalls)), 4)})
-    return result
-
-
-def show_reached(result: list[dict[str, Any]]) -> None:
-    print("| system | queries | set to | reached | effort |\n|---|---|---|---|---|")
-    for row in result:
-        told = f"{row['recall']:.4f} ± {row['recall_interval']:.4f}"
-        print(f"| {row['system']} | {row['queries']} | {row['set']} | {told} | {row['effort']} |")
 
 
 def show(result: list[dict[str, Any]]) -> None:
