@@ -20,6 +20,7 @@ from hearsee.indexer.shards.proposing import (
     Padded,
     answer,
     blocks,
+    breadths,
     bytes_in_lists,
     cost_of_lists,
     lists_to_probe,
@@ -73,6 +74,9 @@ class BitShard:
     @property
     def bytes(self) -> int:
         return bytes_in_lists(self.kept, self.index)
+
+    def efforts(self, points: Vectors, lean: float) -> list[Effort]:  # noqa: ARG002 whoever asks
+        return [Effort(breadth, lean=lean) for breadth in breadths(self.widest)]
 
     def cost(self, effort: Effort, k: int) -> float:
         return cost_of_lists(self.kept, self.index, effort, k)

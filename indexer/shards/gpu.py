@@ -18,7 +18,7 @@ from hearsee.core.errors import BadInput
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found
 from hearsee.indexer.shards.filtering import rows_of, score_rows
-from hearsee.indexer.shards.proposing import Effort, Kept, Padded
+from hearsee.indexer.shards.proposing import Effort, Kept, Padded, breadths
 from hearsee.indexer.shards.scoring import checked, nothing
 
 log = logging.getLogger(__name__)
@@ -148,6 +148,9 @@ class GpuShard:
     @property
     def bytes(self) -> int:
         return sum(engine.bytes for engine in self.engines)
+
+    def efforts(self, points: Vectors, lean: float) -> list[Effort]:  # noqa: ARG002 whoever asks
+        return [Effort(breadth, lean=lean) for breadth in breadths(self.widest)]
 
     def cost(self, effort: Effort, k: int) -> float:
         rows = len(self) * min(1.0, effort.breadth / self.widest)

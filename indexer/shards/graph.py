@@ -14,7 +14,7 @@ from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found
 from hearsee.indexer.shards.filtering import ALIKE
 from hearsee.indexer.shards.kinds import Kind
-from hearsee.indexer.shards.proposing import SCATTERED, Effort, Kept, Padded, answer, blocks
+from hearsee.indexer.shards.proposing import SCATTERED, Effort, Kept, Padded, answer, blocks, breadths
 
 LINKS = 16
 BUILD_BREADTH = 100
@@ -75,6 +75,9 @@ class GraphShard:
         graph: Any = self.index.hnsw
         links = int(graph.neighbors.size()) * 4 + int(graph.offsets.size()) * 8 + int(graph.levels.size()) * 4
         return self.kept.bytes + links
+
+    def efforts(self, points: Vectors, lean: float) -> list[Effort]:  # noqa: ARG002 whoever asks
+        return [Effort(breadth, lean=lean) for breadth in breadths(self.widest)]
 
     def cost(self, effort: Effort, k: int) -> float:
         # Each node kept in sight was scored with most of its links, from all over the memory.

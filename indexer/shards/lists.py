@@ -21,17 +21,23 @@ from hearsee.indexer.shards.proposing import (
     Padded,
     answer,
     blocks,
+    breadths,
     bytes_in_lists,
     cost_of_lists,
     lists_to_probe,
     neighbourhoods,
+    scaled,
     training_rows,
 )
+from hearsee.indexer.shards.refining import Refiner
+from hearsee.indexer.shards.routing import Router
 from hearsee.indexer.shards.sifting import Sieve
 
 SAMPLES_A_LIST = 40  # to learn the centroids from
 SAMPLES = 20_000  # at least, for the codes
 LEAST_LEAN = 1e-3  # below it, lists are ranked by cosine all the same
+RANKED = 1 << 20  # scores of lists held at once: 4 MiB
+SOME = 8  # from so many queries on, choosing lists for each is quicker than FAISS, which takes one number for all
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +50,7 @@ class ListShard:
     effort: Effort | None = None  # none: exact search
 
     kind: ClassVar[Kind] = Kind.LISTS
-    refines: ClassVar[tuple[int, ...]] = (2, 3, 4, 6, 8, 12, 16, 32, 64)
+    refines: ClassVar[tuple[int, ...]] = (2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 32, 64)
     leans: ClassVar[tuple[float, ...]] = (0.5, 0.35, 0.25, 0.15)
 
     @classmethod
@@ -76,6 +82,18 @@ class ListShard:
     def bytes(self) -> int:
         return bytes_in_lists(self.kept, self._lists)
 
+    def efforts(self, points: Vectors, lean: float) -> list[Effort]:
+        """Lists are probed for their share in what could be near, so hard queries get more of them than others."""
+        units, _ = scaled(points)
+        parts = self._parts(len(units))
+        fall = self._router.fall(units[parts[0]], lean)
+        shares = np.concatenate([self._router.shares(units[part], lean, fall).ravel() for part in parts])
+        shares.sort()
+        return [
+            Effort(breadth, lean=lean, enough=float(shares[-breadth * len(units)]), fall=fall)
+            for breadth in breadths(self.widest)
+        ]
+
     def cost(self, effort: Effort, k: int) -> float:
         return cost_of_lists(self.kept, self._lists, effort, k)
 
@@ -100,8 +118,12 @@ class ListShard:
         return Sieve(self.kept, self.index, self._around)
 
     @cached_property
-    def _refined(self) -> faiss.IndexRefine:
-        return faiss.IndexRefine(self.index, self.kept.index)
+    def _router(self) -> Router:
+        return Router(self.index)
+
+    @cached_property
+    def _refiner(self) -> Refiner:
+        return Refiner(self.kept)
 
     @cached_property
     def _around(self) -> Neighbourhoods:
@@ -114,6 +136,20 @@ class ListShard:
     def _widen(self, units: Vectors, allowed: Bitmap, breadth: int) -> tuple[int, Bitmap]:
         return lists_to_probe(self._lists, self._around, turned(self.index, units), allowed, breadth)
 
+    def _propose(self, units: Vectors, k: int, effort: Effort, selector: faiss.IDSelector | None) -> Padded:
+        if effort.enough is None or len(units) < SOME:
+            longer = np.float32(0.5 / max(effort.lean, LEAST_LEAN))
+            scores, rows = self._refined.search(units * longer, k, params=self._parameters(effort, selector))
+            return scores / longer, rows
+        found = [self._routed(units[part], k, effort) for part in self._parts(len(units))]
+        if len(found) == 1:
+            return found[0]
+        return np.concatenate([scores for scores, _ in found]), np.concatenate([rows for _, rows in found])
+
+    @cached_property
+    def _refined(self) -> faiss.IndexRefine:
+        return faiss.IndexRefine(self.index, self.kept.index)
+
     @cached_property
     def _told(self) -> dict[Effort, Any]:
         return {}
@@ -122,7 +158,7 @@ class ListShard:
         """What FAISS is told of an effort; making it takes longer than much of the search, so it is kept."""
         if selector is None and effort in self._told:
             return self._told[effort]
-        lists = faiss.SearchParametersIVF(nprobe=min(effort.breadth, self.widest))  # type: ignore[call-arg]
+        lists = faiss.SearchParametersIVF(nprobe=min(effort.alone or effort.breadth, self.widest))  # type: ignore[call-arg]
         if selector is not None:
             lists.sel = selector
         behind = faiss.SearchParametersPreTransform(index_params=lists)  # type: ignore[call-arg]
@@ -133,7 +169,18 @@ class ListShard:
             self._told[effort] = params
         return params
 
-    def _propose(self, units: Vectors, k: int, effort: Effort, selector: faiss.IDSelector | None) -> Padded:
-        longer = np.float32(0.5 / max(effort.lean, LEAST_LEAN))
-        scores, rows = self._refined.search(units * longer, k, params=self._parameters(effort, selector))
-        return scores / longer, rows
+    def _parts(self, queries: int) -> list[slice]:
+        """Few enough queries at once for their scores of all lists to stay small."""
+        step = max(1, RANKED // self.widest)
+        return [slice(start, start + step) for start in range(0, queries, step)]
+
+    def _routed(self, units: Vectors, k: int, effort: Effort) -> Padded:
+        """Each query by lists of its own choice; FAISS alone knows only one number of lists for all."""
+        queries, lists, adds = self._router.routes(units, effort)
+        few, at = min(k * effort.refine, len(self)), faiss.swig_ptr
+        scores, rows = np.empty((len(units), few), np.float32), np.empty((len(units), few), np.int64)
+        params = faiss.SearchParametersIVF(nprobe=lists.shape[1])  # type: ignore[call-arg]
+        self._lists.search_preassigned_c(
+            len(units), at(queries), few, at(lists), at(adds), at(scores), at(rows), False, params
+        )
+        return self._refiner.best(units, rows, k)

@@ -28,12 +28,16 @@ class Effort:
     breadth: int  # lists probed, or nodes of the graph kept in sight
     refine: int = 1  # candidates scored exactly for each row wanted
     lean: float = 0.5  # how far a list's length counts against it; 0.5 ranks lists by distance, 0 by cosine
+    enough: float | None = None  # share in what could be near that a list is probed for: then breadth is a mean
+    alone: int = 0  # lists probed for a query that comes alone, where breadth is a mean
+    fall: float = 0.0  # how far behind another a list scores whose rows have 1/e of its rows' share
     few: int = field(default=0, compare=False)  # allowed rows that are scored while it seeks once; 0: not measured
     doubt: float = field(default=0.0, compare=False)  # how far its codes err (`sifting.py`); 0: not measured
 
     def __str__(self) -> str:
         leaning = "" if self.lean == 0.5 else f", lean {self.lean:g}"
-        return f"breadth {self.breadth:,}, refine {self.refine:,}{leaning}"
+        mean = "" if self.enough is None else " on average"
+        return f"breadth {self.breadth:,}{mean}, refine {self.refine:,}{leaning}"
 
 
 class Kept(Shard, Protocol):
@@ -66,6 +70,8 @@ class Approximate(Shard, Protocol):
 
     @property
     def bytes(self) -> int: ...  # of memory, the kept rows among them
+
+    def efforts(self, points: Vectors, lean: float) -> list[Effort]: ...  # for such queries, ever wider
 
     def cost(self, effort: Effort, k: int) -> float: ...  # bytes of memory that one query passes over, roughly
 
@@ -107,24 +113,30 @@ def answer(
         return nothing(len(points))
     if effort is None or 4 * k >= count:
         return kept.nearest(points, k, allowed)
-    lengths = np.sqrt(np.einsum("qd,qd->q", points, points))[:, None]
-    lengths[lengths == 0] = 1  # a query without direction is as far from everything
-    units = points / lengths
+    units, lengths = scaled(points)
     if allowed is None:
         scores, rows = propose(units, k, effort, None)
         seen = k
     else:
         # Asked for more than wanted, a search whose places hold hardly any allowed row is told by its padding.
         seen = min(SPARE * k, count)
-        breadth, distrusted = widen(units, allowed, effort.breadth)
+        breadth, distrusted = widen(units, allowed, effort.alone or effort.breadth)
         if sift is not None and distrusted.all():
             return sift(points, k, allowed)
-        wide = replace(effort, breadth=breadth, refine=max(1, ceil(effort.refine / SPARE)))
+        few_each = max(1, ceil(effort.refine / SPARE))
+        wide = replace(effort, breadth=breadth, refine=few_each, enough=None, alone=0)
         selector = Selector(allowed)
         scores, rows = propose(units, seen, wide, selector.faiss)
         rows[distrusted] = -1
     scores = np.where(rows < 0, 0, scores) * lengths  # padding scores as low as there are numbers
     return _without_padding(kept, points, k, allowed, scores, rows, seen, sift)
+
+
+def scaled(points: Vectors) -> tuple[Vectors, Vectors]:
+    """Queries of length one, and their lengths."""  # (queries, dim), (queries, 1)
+    lengths = np.sqrt(np.einsum("qd,qd->q", points, points))[:, None]
+    lengths[lengths == 0] = 1  # a query without direction is as far from everything
+    return points / lengths, lengths
 
 
 def _without_padding(
@@ -144,6 +156,16 @@ def _without_padding(
         exact = careful(points[short], k, allowed)  # type: ignore[arg-type]
         scores[short], rows[short] = exact.scores, exact.rows
     return Found(scores, rows)
+
+
+def breadths(widest: int) -> list[int]:
+    """1, 2, 3, … 16, 18, 20, … 32, 36, … up to the widest: each about a tenth more than the one before."""
+    steps = {widest}
+    power = 1
+    while power < widest:
+        steps |= {min(widest, power + power * eighths // 8) for eighths in range(8)}
+        power *= 2
+    return sorted(steps)
 
 
 def blocks(kept: Shard) -> Iterator[Vectors]:

@@ -14,7 +14,7 @@ from hearsee.core.errors import BadInput
 from hearsee.core.vectors import Vectors
 from hearsee.indexer.shards import Found, Shard
 from hearsee.indexer.shards.filtering import worth
-from hearsee.indexer.shards.proposing import Approximate, Effort
+from hearsee.indexer.shards.proposing import Approximate, Effort, breadths
 
 K = 10  # recall@10
 Z = 1.645  # one-sided 95 %
@@ -75,16 +75,27 @@ def tune(
         raise BadInput(f"there is no {asking} query to measure recall with: give a file of queries")
     measure = _Measure(shard, asked, k, row_groups)
     best: Tuned | None = None
-    lean = _lean(shard, measure)
+    ladder = _ladder(shard, measure)
     for refine in shard.refines:
-        found = _narrowest(shard, measure, refine, lean, target, best)
+        found = _narrowest(shard, measure, [replace(effort, refine=refine) for effort in ladder], target, best)
         if found is not None:
             effort, recalls = found
             recall, low = float(recalls.mean()), lower_bound(recalls)
             best = Tuned(asking, target, recall, low, len(recalls), k, effort)
-    if best is not None and best.effort is not None:
-        return replace(best, effort=_weighed(shard, best.effort, asked, target, k))
-    return Tuned(asking, target, 1.0, 1.0, len(asked.vectors), k, None)
+    if best is None or best.effort is None:
+        return Tuned(asking, target, 1.0, 1.0, len(asked.vectors), k, None)
+    told, effort = (best, best.effort) if best.effort.enough is None else _also_alone(shard, measure, best, best.effort)
+    return replace(told, effort=_weighed(shard, effort, asked, target, k))
+
+
+def _also_alone(shard: Approximate, measure: _Measure, best: Tuned, effort: Effort) -> tuple[Tuned, Effort]:
+    """With the narrowest breadth that reaches the target where every query gets the same, as those that come alone do;
+    the recall told is the lower one."""
+    same = [replace(effort, breadth=breadth, enough=None) for breadth in breadths(shard.widest)]
+    found = _narrowest(shard, measure, same, best.target, None)
+    alone, recalls = found or (same[-1], measure.recalls(same[-1]))
+    recall, low = min((best.recall, best.low), (float(recalls.mean()), lower_bound(recalls)))
+    return replace(best, recall=recall, low=low), replace(effort, alone=alone.breadth)
 
 
 def _weighed(shard: Approximate, effort: Effort, asked: Asked, target: float, k: int) -> Effort:
@@ -99,23 +110,31 @@ def measure(shard: Approximate, asked: Asked, tuned: Tuned, row_groups: Groups |
     """What an effort that was proved before reaches now, whether that is enough or not."""
     if tuned.effort is None or not len(asked.vectors):
         return tuned
-    recalls = _Measure(shard, asked, tuned.k, row_groups).recalls(tuned.effort)
+    measure, effort = _Measure(shard, asked, tuned.k, row_groups), tuned.effort
+    ways = [effort] if effort.enough is None else [effort, replace(effort, enough=None)]
+    recalls = min((measure.recalls(way) for way in ways), key=np.mean)
     return replace(tuned, recall=float(recalls.mean()), low=lower_bound(recalls), queries=len(recalls))
 
 
-def _lean(shard: Approximate, measure: _Measure) -> float:
-    """What finds most for one and the same effort."""
-    tried = Effort(max(1, round(shard.widest * TRIED)), shard.refines[-1])
-    if len(shard.leans) == 1:
-        return shard.leans[0]
-    return max(shard.leans, key=lambda lean: float(measure.recalls(replace(tried, lean=lean)).sum()))
+def _ladder(shard: Approximate, measure: _Measure) -> list[Effort]:
+    """Ever wider efforts, at the lean that finds most for one and the same breadth."""
+    ladders = [shard.efforts(measure.asked.vectors, lean) for lean in shard.leans]
+    if len(ladders) == 1:
+        return ladders[0]
+    tried = max(1, round(shard.widest * TRIED))
+
+    def found(ladder: list[Effort]) -> float:
+        effort = next(effort for effort in ladder if effort.breadth >= tried)
+        return float(measure.recalls(replace(effort, refine=shard.refines[-1])).sum())
+
+    return max(ladders, key=found)
 
 
 def _narrowest(
-    shard: Approximate, measure: _Measure, refine: int, lean: float, target: float, best: Tuned | None
+    shard: Approximate, measure: _Measure, efforts: list[Effort], target: float, best: Tuned | None
 ) -> tuple[Effort, NDArray[np.float64]] | None:
-    """The smallest breadth that reaches the target and is cheaper than the best; recall only grows with breadth."""
-    ladder = [Effort(breadth, refine, lean) for breadth in breadths(shard.widest)]
+    """The narrowest that reaches the target and is cheaper than the best; recall only grows with breadth."""
+    ladder = efforts
     if best is not None and best.effort is not None:
         dearest = shard.cost(best.effort, measure.k)
         ladder = [effort for effort in ladder if shard.cost(effort, measure.k) < dearest]
@@ -138,16 +157,6 @@ def _narrowest(
         else:
             low = middle + 1
     return found
-
-
-def breadths(widest: int) -> list[int]:
-    """1, 2, 3, … 8, 10, 12, 14, 16, 20, … up to the widest: each about a fifth more than the one before."""
-    steps = {widest}
-    power = 1
-    while power < widest:
-        steps |= {min(widest, power + power * quarters // 4) for quarters in range(4)}
-        power *= 2
-    return sorted(steps)
 
 
 def lower_bound(recalls: NDArray[np.float64]) -> float:
@@ -179,7 +188,7 @@ class _Measure:
     def __init__(self, shard: Approximate, asked: Asked, k: int, row_groups: Groups | None) -> None:
         self.k = k
         self._shard = shard
-        self._asked = asked
+        self.asked = asked
         self._row_groups = row_groups if asked.groups is not None else None
         self._extra = 0
         if self._row_groups is not None:
@@ -196,20 +205,20 @@ class _Measure:
         return np.concatenate(rows)
 
     def _parts(self) -> Iterator[slice]:
-        for start in range(0, len(self._asked.vectors), QUERIES_AT_ONCE):
+        for start in range(0, len(self.asked.vectors), QUERIES_AT_ONCE):
             yield slice(start, start + QUERIES_AT_ONCE)
 
     def _scores(self, shard: Shard | Approximate, part: slice, effort: Effort | None) -> NDArray[np.float32]:
-        points = self._asked.vectors[part]
+        points = self.asked.vectors[part]
         ask = self.k + self._extra
         found = shard.nearest(points, ask) if effort is None else self._shard.nearest(points, ask, effort=effort)
         return self._of_others(found, part)
 
     def _of_others(self, found: Found, part: slice) -> NDArray[np.float32]:
         """The k best scores of other groups than the query's own."""
-        if self._row_groups is None or self._asked.groups is None:
+        if self._row_groups is None or self.asked.groups is None:
             return found.scores[:, : self.k]
-        own = self._row_groups[found.rows] == self._asked.groups[part][:, None]
+        own = self._row_groups[found.rows] == self.asked.groups[part][:, None]
         scores = np.where(own, -np.inf, found.scores)
         ordered: NDArray[np.float32] = -np.sort(-scores, axis=1)[:, : self.k]
         return ordered

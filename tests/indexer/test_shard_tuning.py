@@ -13,8 +13,8 @@ from hearsee.core.vectors import Vectors, unit
 from hearsee.indexer.shards.graph import GraphShard
 from hearsee.indexer.shards.half import HalfShard
 from hearsee.indexer.shards.lists import ListShard
-from hearsee.indexer.shards.proposing import Approximate
-from hearsee.indexer.shards.tuning import Asked, breadths, lower_bound, recall_of, sample, tune
+from hearsee.indexer.shards.proposing import Approximate, breadths
+from hearsee.indexer.shards.tuning import Asked, lower_bound, recall_of, sample, tune
 
 ROWS, DIM = 8_000, 32
 
@@ -54,8 +54,9 @@ def test_less_recall_costs_less_and_no_cheaper_breadth_would_do(shard: Approxima
     assert low.effort is not None
     assert high.effort is not None
     assert shard.cost(low.effort, 10) < shard.cost(high.effort, 10)
-    steps = breadths(shard.widest)
-    before = replace(high.effort, breadth=steps[steps.index(high.effort.breadth) - 1])
+    steps = shard.efforts(asked.vectors, high.effort.lean)
+    place = [step.breadth for step in steps].index(high.effort.breadth)
+    before = replace(steps[place - 1], refine=high.effort.refine)
     exact, found = shard.kept.nearest(asked.vectors, 10), shard.nearest(asked.vectors, 10, effort=before)
     assert lower_bound(recall_of(found.scores, exact.scores, 10)) < 0.97
 
@@ -127,8 +128,8 @@ def test_the_bound_holds_as_often_as_it_says() -> None:
 
 def test_breadths_climb_to_the_widest() -> None:
     assert breadths(1) == [1]
-    assert breadths(16) == [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16]
-    assert breadths(20) == [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20]
+    assert breadths(16) == list(range(1, 17))
+    assert breadths(37) == [*range(1, 17), 18, 20, 22, 24, 26, 28, 30, 32, 36, 37]
 
 
 @pytest.mark.parametrize("target", [0.0, 1.5])
