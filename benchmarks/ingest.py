@@ -4,7 +4,7 @@
 ingest uses; encoding alone is the towers over the same pieces, prepared beforehand, on every core, as in the ingest.
 Starting the processes is part of decoding alone and of the ingest; the library and its commits are the ingest's only.
 Asked twice: of toybox items, whose towers take no longer than everything around them, and of photos with a tower of
-a size that people use, which is where their time goes.
+a size that people use, which is where their time goes; they are prepared as the spaces for real media have it.
 """
 
 from __future__ import annotations
@@ -236,7 +236,7 @@ def photo_space(folder: Path) -> Space:
             weights = open_clip.create_model(f"local-dir:{folder}", load_weights=False).state_dict()
         kept = {name: value.contiguous() for name, value in weights.items()}
         save_file(kept, folder / "open_clip_model.safetensors")
-    tower = open_clip_tower(Modality.IMAGE, model=str(folder))
+    tower = open_clip_tower(Modality.IMAGE, model=str(folder), fused=True, draft=2)
     return Space("photos", tower.dim, {Modality.IMAGE: tower})
 
 
