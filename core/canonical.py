@@ -1,11 +1,10 @@
-"""A few small files made by code, the same on every machine: what towers are held against."""
+"""A few small files that are the same on every machine: what towers, and the decoders before them, are held against."""
 
 from __future__ import annotations
 
-import io
 import struct
-import wave
 import zlib
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +12,29 @@ from numpy.typing import NDArray
 from hearsee.core.modality import Modality
 
 TEXTS = ("Two small bells far away, and a dog barks once in the rain.", "Ein ROTES Fahrrad, 3 × naß: où?")
+SAMPLES = Path(__file__).with_name("samples")  # coded once, as another release of a library would code them otherwise
 
 
 def canonical_inputs(modality: Modality) -> list[bytes]:
-    """The bytes of a few files made by code, the same on every machine."""
+    """The bytes of a few files, the same on every machine; the coded ones show when a codec begins to decode anew."""
     if modality is Modality.IMAGE:
-        # For towers that see about 96 pixels, about 224 and more, and for colours and crops.
-        return [_png(_waves(199, 301, 7.5)), _png(_waves(280, 350, 3.1)), _png(_blocks(352, 224))]
+        # For towers that see about 96 pixels, about 224 and more, and for colours, crops and JPEG, drafted or whole.
+        return [_png(_waves(199, 301, 7.5)), _png(_waves(280, 350, 3.1)), (SAMPLES / "blocks.jpg").read_bytes()]
     if modality is Modality.AUDIO:
-        return [_wav(_sweep(44_100, 2.5), 44_100), _wav(_clicks(16_000, 1.25), 16_000)]
+        return [(SAMPLES / name).read_bytes() for name in ("sweep.ogg", "clicks.mp3")]
     return [text.encode() for text in TEXTS]
+
+
+def write_samples(folder: Path) -> None:
+    """Code the samples anew: only together with another `FORMAT` of golden vectors."""
+    import soundfile
+    from PIL import Image
+
+    blocks = _blocks(228, 224).repeat(4, axis=0).repeat(4, axis=1)
+    Image.fromarray(blocks).save(folder / "blocks.jpg", "JPEG", quality=70)
+    soundfile.write(folder / "sweep.ogg", _sweep(44_100, 2.5), 44_100, format="OGG", compression_level=0.9)
+    clicks = _clicks(16_000, 1.25)
+    soundfile.write(folder / "clicks.mp3", clicks, 16_000, format="MP3", compression_level=0.7)
 
 
 def _waves(height: int, width: int, period: float) -> NDArray[np.uint8]:
@@ -66,14 +78,3 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines, 1)) + chunk(b"IEND", b"")
-
-
-def _wav(samples: NDArray[np.int16], rate: int) -> bytes:
-    """(frames, channels) as 16-bit PCM."""
-    out = io.BytesIO()
-    with wave.open(out, "wb") as file:
-        file.setnchannels(samples.shape[1])
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(samples.astype("<i2").tobytes())
-    return out.getvalue()

@@ -24,15 +24,15 @@ from hearsee.core.media.prepare import prepare
 from hearsee.core.modality import Modality
 from hearsee.core.vectors import Vectors, unit
 
-FORMAT = 2  # also when canonical inputs change: golden vectors of another format are made anew
+FORMAT = 3  # also when canonical inputs change: golden vectors of another format are made anew
 # What bfloat16 rounds stays above 0.999; another filter, another crop or other weights do not.
 LEAST_COSINE = 0.998
 PIECES = 2  # of each input, the first ones: the window rule itself is in the contract
 # Modules whose releases may change a vector, and the packages that they come from.
 LIBRARIES: Mapping[str, str] = {
     "PIL": "Pillow", "numpy": "numpy", "onnxruntime": "onnxruntime", "open_clip": "open_clip_torch",
-    "soundfile": "soundfile", "tokenizers": "tokenizers", "torch": "torch", "torchaudio": "torchaudio",
-    "torchvision": "torchvision", "transformers": "transformers",
+    "simplejpeg": "simplejpeg", "soundfile": "soundfile", "tokenizers": "tokenizers", "torch": "torch",
+    "torchaudio": "torchaudio", "torchvision": "torchvision", "transformers": "transformers",
 }  # fmt: skip
 
 
@@ -155,6 +155,10 @@ def golden_of(tower: Encoder, modality: Modality) -> Golden:
         for piece in prepare(tower.preparation, modality, raw, Limits())[:PIECES]
     ]
     rows = unit(tower.encode(pieces), f"golden {modality} vectors").astype(np.float16)
+    return Golden(rows, _libraries())
+
+
+def _libraries() -> dict[str, str]:
     found = {}
     for module, package in LIBRARIES.items():
         if module in sys.modules:
@@ -162,4 +166,9 @@ def golden_of(tower: Encoder, modality: Modality) -> Golden:
                 found[package] = version(package)
             except PackageNotFoundError:
                 continue
-    return Golden(rows, found)
+    # What decodes inside them, which a system may exchange by itself.
+    if (sounds := sys.modules.get("soundfile")) is not None:
+        found["libsndfile"] = str(sounds.__libsndfile_version__)
+    if (pictures := sys.modules.get("PIL.features")) is not None:
+        found["libjpeg-turbo"] = str(pictures.version("libjpeg_turbo"))
+    return found

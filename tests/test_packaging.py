@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROOMS = ("api", "core", "indexer", "search", "toybox")
 ALSO = ("pyproject.toml", "README.md", "LICENSE")
-DATA = {".md", ".json", ".safetensors", ".html", ".css", ".js", ".svg"}
+DATA = {".md", ".json", ".safetensors", ".html", ".css", ".js", ".svg", ".jpg", ".ogg", ".mp3"}
 BUILD = ("-m", "pip", "--disable-pip-version-check", "wheel", "--no-deps", "--no-build-isolation", "--no-index")
 
 
