@@ -114,6 +114,8 @@ def damage(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise Damaged(f"{path} is missing: run `hearsee verify --repair`") from None
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            raise MemoryError(f"{path}: no memory to read it into") from error
         raise Damaged(f"{path} cannot be read ({error}): run `hearsee verify --repair`") from error
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,17 +34,23 @@ def keep_up(folder: Path, catalog: Catalog, shards: Sequence[NewShard]) -> None:
     ledger = known(folder)
     if ledger is None:
         return
-    try:
+    with _room(folder):
         served = [row for row in catalog.view().shards if row.modality not in {shard.modality for shard in shards}]
         proved = Proving(folder, catalog, ledger, [*served, *shards]).entries(shards)
+    made = {entry.vectors for entry in proved}
+    kept = [entry for entry in ledger.entries if entry.vectors not in made]
+    write_ledger(folder, replace(ledger, entries=(*kept, *proved)))
+
+
+@contextmanager
+def _room(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except MemoryError:
         raise HearseeError(
             f"library {folder}: the memory does not suffice to build its shards; the old ones keep serving: "
             "free memory, or ask for another kind with `hearsee index --shards`"
         ) from None
-    made = {entry.vectors for entry in proved}
-    kept = [entry for entry in ledger.entries if entry.vectors not in made]
-    write_ledger(folder, replace(ledger, entries=(*kept, *proved)))
 
 
 def catch_up(folder: Path, catalog: Catalog) -> Ledger | None:
@@ -57,7 +64,8 @@ def catch_up(folder: Path, catalog: Catalog) -> Ledger | None:
     entries = tuple(_sound(folder, row, entry) for row, entry in zip(rows, entries, strict=True))
     wanting = [row for row, entry in zip(rows, entries, strict=True) if not proving.settled(row, entry)]
     if wanting:
-        made = {entry.vectors: entry for entry in proving.entries(wanting)}
+        with _room(folder):
+            made = {entry.vectors: entry for entry in proving.entries(wanting)}
         entries = tuple(made.get(entry.vectors, entry) for entry in entries)
     elsewhere = catalog.shards_everywhere() - {row.sha256 for row in rows}  # of spaces that are not live
     entries = (*(entry for entry in ledger.entries if entry.vectors in elsewhere), *entries)

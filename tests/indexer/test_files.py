@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from hearsee.core.errors import Damaged, HearseeError
 from hearsee.indexer.arrays import publish_array, read_array
-from hearsee.indexer.files import TEMPORARY, Sink, check, make_folder, publish
+from hearsee.indexer.files import TEMPORARY, Sink, check, damage, make_folder, publish
 
 
 def write_words(sink: Sink) -> None:
@@ -112,6 +113,11 @@ def test_a_missing_file_is_damage(tmp_path: Path) -> None:
         check(tmp_path / "gone", "0" * 64, 1)
     with pytest.raises(Damaged, match="is missing"):
         read_array(tmp_path / "gone", "0" * 64, (1, 1), "<f4", np.empty((1, 1), np.float32))
+
+
+def test_what_there_is_no_memory_for_is_not_called_damaged(tmp_path: Path) -> None:
+    with pytest.raises(MemoryError, match="no memory to read it into"), damage(tmp_path / "large"):
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
 
 def test_folders_are_made_with_their_parents(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hearsee.core.errors import HearseeError
 from hearsee.core.modality import Modality
+from hearsee.indexer import proving
 from hearsee.indexer.batch import Batch
 from hearsee.indexer.library import Library
 from hearsee.indexer.recall import keep_recall, set_recall
@@ -121,6 +123,24 @@ def test_the_next_run_builds_it_again_too(library: Path, harm: Callable[[Path], 
         keep_recall(writer, None)
     assert isinstance(shard(library), GraphShard)
     assert verify(library, space=SPACE).problems == ()
+
+
+def _no_memory(*_: object) -> None:
+    raise MemoryError
+
+
+def test_without_memory_to_build_it_again_the_search_stays_exact(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose(library)
+    with monkeypatch.context() as patch:
+        patch.setattr(proving, "read_shard", _no_memory)
+        with Writer.open(library, space=SPACE) as writer, pytest.raises(HearseeError, match="free memory"):
+            keep_recall(writer, None)
+        assert isinstance(shard(library), FlatShard)
+    with Writer.open(library, space=SPACE) as writer:
+        keep_recall(writer, None)
+    assert isinstance(shard(library), GraphShard)
 
 
 def test_a_record_that_cannot_be_read_goes_and_says_what_to_do(library: Path) -> None:
