@@ -36,6 +36,7 @@ from hearsee.indexer.shards.sifting import Sieve
 SAMPLES_A_LIST = 40  # to learn the centroids from
 SAMPLES = 20_000  # at least, for the codes
 LEAST_LEAN = 1e-3  # below it, lists are ranked by cosine all the same
+EXACT = 1e-9  # of a sum
 RANKED = 1 << 20  # scores of lists held at once: 4 MiB
 SOME = 8  # from so many queries on, choosing lists for each is quicker than FAISS, which takes one number for all
 
@@ -83,15 +84,19 @@ class ListShard:
         return bytes_in_lists(self.kept, self._lists)
 
     def efforts(self, points: Vectors, lean: float) -> list[Effort]:
-        """Lists are probed for their share in what could be near, so hard queries get more of them than others."""
+        """Lists are probed for their share in what could be near, so hard queries get more of them than others; breadth
+        counts them by their rows, a list of mean length as one."""
         units, _ = scaled(points)
         parts = self._parts(len(units))
         fall = self._router.fall(units[parts[0]], lean)
         shares = np.concatenate([self._router.shares(units[part], lean, fall).ravel() for part in parts])
-        shares.sort()
+        order = np.argsort(-shares)
+        read = np.cumsum(self._router.sizes[order % self.widest], dtype=np.float64)  # rows, of all queries together
+        steps = breadths(self.widest)
+        enough = np.searchsorted(read, np.array(steps) * (read[-1] / self.widest) * (1 - EXACT))
         return [
-            Effort(breadth, lean=lean, enough=float(shares[-breadth * len(units)]), fall=fall)
-            for breadth in breadths(self.widest)
+            Effort(breadth, lean=lean, enough=float(shares[order[place]]), fall=fall)
+            for breadth, place in zip(steps, enough.tolist(), strict=True)
         ]
 
     def cost(self, effort: Effort, k: int) -> float:

@@ -37,7 +37,7 @@ class Router:
         middles[:, -1] = 0
         self._middles = np.ascontiguousarray(middles.T)
         sizes = [lists.invlists.list_size(number) for number in range(self.lists)]
-        self._sizes = np.array(sizes, np.float32)
+        self.sizes = np.array(sizes, np.float32)
 
     def routes(self, units: Vectors, effort: Effort) -> tuple[Vectors, NDArray[np.int64], Vectors]:
         """The queries in the lists' directions, the lists that each looks into, and what those add to a score."""
@@ -75,4 +75,4 @@ class Router:
         ranks -= ranks.max(axis=1, keepdims=True)
         ranks *= np.float32(1 / fall)
         np.exp(ranks, out=ranks)
-        return ranks, ranks @ self._sizes
+        return ranks, ranks @ self.sizes
