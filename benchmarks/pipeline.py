@@ -9,12 +9,15 @@ JPEG files of 640 px made here; weights are random and of the same shape for eve
 - sentence-transformers: its `encode` on the same files, in an environment of its own (made on first use in build/bench,
   from the package index), its model loaded and warmed up before.
 
-Once with ViT-B/32, where the model is the limit, and once with a small tower, where decoding is. Hearsee's pictures are
-prepared as the spaces for real media have it (fused, draft 2). Beside it stand two settings that one may choose, with
-the lowest cosine of their vectors with the plain ones: multiplying in bfloat16 (twice as fast on a CPU that has it, far
-slower on others), and for the small tower a decoding that keeps one pixel, not two, for each one wanted (draft 1). They
-are held against nothing, for the others compute in float32. `--gpu` asks instead what share of the GPU's own bf16 rate
-ViT-B/32 and ViT-L/14 reach through the pipeline, where there is a GPU.
+Once with ViT-B/32, where the model is the limit, and once with a small tower, where decoding is. Hearsee's pictures
+are prepared as the spaces for real media have it (fused, draft 2; decoded by simplejpeg, where the extra `fast` is
+there). Beside it stand two settings that one may choose, with the lowest cosine of their vectors with the plain ones:
+multiplying in bfloat16 (twice as fast on a CPU that has it, far slower on others), and for the small tower a decoding
+that keeps one pixel, not two, for each one wanted (draft 1). They are held against nothing, for the others compute in
+float32; random weights hardly tell pictures apart, and through trained ones draft 1 turns real photos by more than
+the 0.999 that is allowed. Under the table stands what a picture costs in CPU time, all told and step by step. `--gpu`
+asks instead what share of the GPU's own bf16 rate ViT-B/32 and ViT-L/14 reach through the pipeline, where there is a
+GPU.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -48,6 +52,7 @@ from hearsee.indexer.writer import Writer
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks._pipeline_steps import steps
 from benchmarks.ingest import photos
 
 PEER = "sentence-transformers>=5.2,<7"
@@ -56,6 +61,8 @@ LEAST = {"large over bare": 0.85, "large over peer": 1.1, "small over peer": 2.0
 PREPARED: dict[str, Any] = {"fused": True, "draft": 2}  # as the spaces for real media have it
 CHOICES: dict[str, dict[str, Any]] = {"bfloat16": {"precision": "bfloat16"}, "draft 1": {"draft": 1}}
 GPU_BATCH = 256
+
+Taken = tuple[float, float]  # seconds on the wall, CPU seconds of all that worked
 
 
 @dataclass(frozen=True)
@@ -125,25 +132,30 @@ def compare(
     tower, chosen = new_tower(data, shape), new_tower(data, shape, **CHOICES[choice])
     ready = tensors(tower, files[:BATCH])
     peer = Peer(python, data / f"peer-{shape.name}", shape, files[:BATCH]) if python else None
-    runs: dict[str, Callable[[], float]] = {
+    runs: dict[str, Callable[[], Taken]] = {
         "bare": lambda: bare(tower, ready, len(files)),
         "hearsee": lambda: indexed(files[0].parent, len(files), tower),
         "chosen": lambda: indexed(files[0].parent, len(files), chosen),
     }
     if peer is not None:
-        runs["peer"] = lambda: peer.seconds(files)
+        runs["peer"] = lambda: peer.taken(files)
     runs["bare"]()  # reads the weights
     chosen.encode([Piece(np.zeros((shape.size, shape.size, 3), np.uint8))])
     taken: dict[str, list[float]] = {name: [] for name in runs}
+    spent: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(rounds):
         for name in sorted(runs, reverse=bool(number % 2)):
-            taken[name].append(runs[name]())
+            seconds, cpu = runs[name]()
+            taken[name].append(seconds)
+            spent[name].append(cpu)
     if peer is not None:
         peer.close()
     found: dict[str, Any] = {
         "tower": shape.name,
         "pictures": len(files),
         "pictures_per_second": {name: round(len(files) / median(some), 1) for name, some in taken.items()},
+        "cpu_ms_a_picture": {name: round(1e3 * median(some) / len(files), 2) for name, some in spent.items()},
+        "steps_cpu_ms": steps(tower, files[:BATCH]),
         "over_bare": ratios(taken["bare"], taken["hearsee"]),
         "choice": {"name": choice, "lowest_cosine": likeness(shape, data, chosen, files[:BATCH])},
     }
@@ -183,15 +195,15 @@ def copies(files: Sequence[Path], count: int, data: Path) -> list[Path]:
     return found
 
 
-def bare(tower: OpenClipTower, ready: Any, count: int) -> float:
+def bare(tower: OpenClipTower, ready: Any, count: int) -> Taken:
     import torch
 
     model = load(tower.source, tower.run).model
-    began = time.perf_counter()
+    began, spent = time.perf_counter(), cpu_seconds()
     with torch.inference_mode():
         for at in range(0, count, BATCH):
             model.encode_image(ready[: min(BATCH, count - at)])
-    return time.perf_counter() - began
+    return time.perf_counter() - began, cpu_seconds() - spent
 
 
 def tensors(tower: OpenClipTower, files: Sequence[Path]) -> Any:
@@ -202,12 +214,18 @@ def tensors(tower: OpenClipTower, files: Sequence[Path]) -> Any:
     return pixels(pieces, *tower.scaling, tower.run)
 
 
-def indexed(folder: Path, count: int, tower: OpenClipTower) -> float:
+def cpu_seconds() -> float:
+    """Of this process and of those that it started and saw end."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def indexed(folder: Path, count: int, tower: OpenClipTower) -> Taken:
     space = Space("photos", tower.dim, {Modality.IMAGE: tower})
     with tempfile.TemporaryDirectory() as place, Writer.open(Path(place) / "library", space=space) as writer:
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), cpu_seconds()
         report = ingest(writer, [str(folder)], space, Settings())
-        took = time.perf_counter() - began
+        took = time.perf_counter() - began, cpu_seconds() - spent
     assert (report.added, report.encoded) == (count, count), report
     return took
 
@@ -239,16 +257,16 @@ class Peer:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environ
         )
-        self.seconds(warm)
+        self.taken(warm)
 
-    def seconds(self, files: Sequence[Path]) -> float:
+    def taken(self, files: Sequence[Path]) -> Taken:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps([str(file) for file in files]) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
         assert answer["rows"] == len(files), answer
-        return float(answer["seconds"])
+        return float(answer["seconds"]), float(answer["cpu"])
 
     def close(self) -> None:
         self._process.communicate()
@@ -281,7 +299,7 @@ def gpu_figures(data: Path, rounds: int) -> dict[str, Any]:
         ready = tensors(tower, some[:GPU_BATCH])
         fed(tower, ready)  # reads the weights, chooses kernels
         own = [fed(tower, ready) for _ in range(rounds)]
-        ours = [count / indexed(some[0].parent, count, tower) for _ in range(rounds)]
+        ours = [count / indexed(some[0].parent, count, tower)[0] for _ in range(rounds)]
         pieces = [Piece(piece) for piece in np.zeros((16 * GPU_BATCH, shape.size, shape.size, 3), np.uint8)]
         began = time.perf_counter()
         tower.encode(pieces)
@@ -333,6 +351,27 @@ def show(answer: dict[str, Any]) -> None:
                 shown = [f"{one['tower']}, {choice['name']}", *given, speeds["chosen"]]
                 table.add_row(*shown, f"over {name}", spread(choice[f"over_{name}"]), said)
     Console(width=140).print(table)
+    for key in ("large", "small"):
+        Console(width=140).print(costs(answer[key]))
+
+
+def costs(one: dict[str, Any]) -> Table:
+    """CPU time, which a busy machine changes less than the clock, and what the steps take alone."""
+    table = Table(title=f"{one['tower']}: CPU milliseconds a picture, all processes and threads; then each step alone")
+    for column in ("what", "CPU ms"):
+        table.add_column(column)
+    names = {
+        "bare": "bare model",
+        "chosen": f"Hearsee, {one['choice']['name']}",
+        "hearsee": "Hearsee",
+        "peer": "sentence-tr.",
+    }
+    for name, value in one["cpu_ms_a_picture"].items():
+        table.add_row(names[name], f"{value:.2f}")
+    table.add_section()
+    for name, value in one["steps_cpu_ms"].items():
+        table.add_row(name, f"{value:.3f}")
+    return table
 
 
 def spread(ratio: dict[str, float]) -> str:
