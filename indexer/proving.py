@@ -40,6 +40,7 @@ ONLY_ITS_OWN = (
     "the library holds no other modality to ask with, so its recall is for in-distribution queries only: "
     "{0}s that ask for {0}s"
 )
+ANEW = "a graph takes no changes, so it is built anew whenever what is new is folded in"
 NOT_REACHED = "no effort reached a recall of {:g} for {} queries, so every point is scored"
 
 
@@ -123,6 +124,8 @@ class Proving:
             reason = f"{Kind.EXACT}: {why}"
             each = 4 * shard.dim
             return replace(entry, kind=Kind.EXACT, reason=reason, bytes_per_vector=each, chosen=entry.kind)
+        if entry.kind is Kind.GRAPH:
+            entry = replace(entry, reason=f"{entry.reason}; {ANEW}")
         if self.asking == {entry.modality.value}:
             entry = replace(entry, reason=f"{entry.reason}; {ONLY_ITS_OWN.format(entry.modality)}")
         path = f"{FOLDER}/{entry.modality}-{uuid4().hex}"

@@ -73,6 +73,8 @@ def test_the_library_reaches_what_was_asked(writer: Writer, kind: Kind, made: ty
     assert isinstance(shard, ListShard | GraphShard)
     assert shard.effort is not None
     assert share(found, exact) >= 0.88
+    assert ledger.entries[0].modality is IMAGE
+    assert ("built anew whenever" in ledger.entries[0].reason) is (kind is Kind.GRAPH)
     known = [{near[1]: near for near in answer} for answer in exact]
     pairs = [
         (near, right[near[1]])
