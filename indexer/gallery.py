@@ -18,6 +18,7 @@ Ids: TypeAlias = NDArray[np.int64]
 Near: TypeAlias = tuple[float, int, int]  # score, item id, point id
 
 SPARE = 8  # rows asked for beyond k, so that ties at the border seldom need a second look
+FEW_SPARE = 2  # the same where a shard may miss: each row beyond k costs it as many candidates as the others
 MOSTLY = 0.8  # above this share of allowed rows, searching all and dropping a few beats a selector
 FEW_ITEMS = 16  # rows for each item that a filter names, from which on looking the items up is quicker
 BLOCK_ELEMENTS = 1 << 23  # numbers gathered at once when candidates are scored again: 64 MiB of float64
@@ -142,7 +143,7 @@ class Gallery:
         k = min(k_items, self.items)
         if k <= 0 or not sources:
             return [[] for _ in points]
-        ask = k * -(-self.points // self.items) + SPARE
+        ask = k * -(-self.points // self.items) + (SPARE if self.exact else FEW_SPARE)
         return self._until_complete(points, k, ask, sources, asking)
 
     def _until_complete(
@@ -211,6 +212,8 @@ def _fold(found: Candidates, k: int, one_each: bool) -> Candidates:
         found = _ordered(found, np.lexsort((found.points, -found.scores, found.items), axis=-1))
         again = found.items[:, 1:] == found.items[:, :-1]
         found.scores[:, 1:][again] = -np.inf
+    elif (found.scores[:, 1:] < found.scores[:, :-1]).all():  # as most shards bring them
+        return Candidates(found.scores[:, :k], found.items[:, :k], found.points[:, :k], found.ceiling)
     return _ordered(found, np.lexsort((found.items, -found.scores), axis=-1)[:, :k])
 
 

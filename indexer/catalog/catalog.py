@@ -68,6 +68,8 @@ _KNOWN = (
     "SELECT uri_hash, id, content, modality, source, fields_hash FROM items WHERE removed IS NULL{known} AND uri_hash"
 )
 _CONTENTS = "SELECT DISTINCT content FROM items WHERE removed IS NULL AND content"
+_MODALITIES = {modality.value: modality for modality in Modality}
+_read = json.JSONDecoder().raw_decode
 _AMONG_SQLITE = " IN (SELECT value FROM json_each(?))"
 _AMONG_POSTGRES = " = ANY(%s)"
 
@@ -240,7 +242,7 @@ class Catalog:
     def shown(self, point_ids: Sequence[int]) -> dict[int, tuple[Item, Span | None, Modality]]:
         """What each live point stands for, in one question, and as what it was encoded; others are left out."""
         rows = self._by_id(_LIVE_POINTS, point_ids)
-        return {row[0]: (_item(row[5:]), Span(*row[1:4]) if row[3] else None, Modality(row[4])) for row in rows}
+        return {row[0]: (_item(row[5:]), Span(*row[1:4]) if row[3] else None, _MODALITIES[row[4]]) for row in rows}
 
     def spans(self, point_ids: Sequence[int]) -> dict[int, Span]:
         """Spans by point; points that stand for their whole item are left out."""
@@ -349,7 +351,10 @@ class Catalog:
 
 def _item(row: Any) -> Item:
     id_, uri, modality, content, size, caption, text, group, metadata = row
-    return Item(id_, uri, Modality(modality), content, size, caption, text, group, json.loads(metadata))
+    # json.loads looks for white space on both sides first, which takes as long as reading.
+    known, end = _read(metadata)
+    known = known if end == len(metadata) else json.loads(metadata)
+    return Item(id_, uri, _MODALITIES[modality], content, size, caption, text, group, known)
 
 
 def _library_row() -> dict[str, Any]:
