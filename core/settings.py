@@ -11,6 +11,7 @@ from hearsee.core.errors import BadInput
 from hearsee.core.media.limits import Limits
 
 PREFIX = "HEARSEE_"
+LEAST_PACE = 10  # a long sound or film is given the time that decoding takes at so many times its speed
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,12 @@ class Settings:
             names = ", ".join(sorted(PREFIX + k.upper() for k in known))
             raise BadInput(f"unknown setting {PREFIX}{name.upper()}: known are {names}")
         default = cls()
+        seconds = _positive(given, "max_seconds", int(default.limits.max_seconds))
         limits = Limits(
             max_file_bytes=_positive(given, "max_file_mb", default.limits.max_file_bytes // 2**20) * 2**20,
             max_pixels=_positive(given, "max_pixels", default.limits.max_pixels),
-            max_seconds=_positive(given, "max_seconds", int(default.limits.max_seconds)),
+            max_seconds=seconds,
+            decode_seconds=max(default.limits.decode_seconds, seconds / LEAST_PACE),
         )
         return cls(
             library=Path(given.get("library") or default.library),
