@@ -39,9 +39,9 @@ def best_of_halves(matrix: Halves, points: Vectors, k: int, rows: NDArray[np.int
     """The k best of some of a matrix's rows."""
     dim = matrix.shape[1]
     room = _rooms.by_dim.get(dim) or _rooms.by_dim.setdefault(dim, Room(dim))
+    if len(rows) <= room.rows:
+        return _best_of(room, matrix, points, k, rows)
     parts = [_best_of(room, matrix, points, k, rows[at : at + room.rows]) for at in range(0, len(rows), room.rows)]
-    if len(parts) == 1:
-        return parts[0]
     scores, places = best(np.concatenate([part.scores for part in parts], axis=1), min(k, len(rows)))
     return Found(scores, np.take_along_axis(np.concatenate([part.rows for part in parts], axis=1), places, axis=1))
 
