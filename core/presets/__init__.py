@@ -144,7 +144,10 @@ def describe_spaces() -> list[dict[str, Any]]:
 def _row(preset: Preset) -> dict[str, Any]:
     kept = ("about", "megabytes", "languages", "weights", "data", "figures", "reason")
     towers = {
-        str(m): f"{tower} {' '.join(str(v) for v in options.values())}" for m, (tower, options) in preset.towers.items()
+        str(m): " ".join(
+            [tower, *(value if isinstance(value, str) else f"{name}={value}" for name, value in given.items())]
+        )
+        for m, (tower, given) in preset.towers.items()
     }
     return {
         "name": preset.name,

@@ -26,7 +26,17 @@ from hearsee.core.presets import (
 from hearsee.core.space import Space, load_space, space_names
 from tests import checkpoints
 
-PRESETS = ("backbones", "best-clap", "clap", "clip", "clip-clap", "siglip2-clap", "small-clap", "toybox")
+PRESETS = (
+    "backbones",
+    "best-clap",
+    "clap",
+    "clip",
+    "clip-clap",
+    "siglip2-clap",
+    "siglip2-quick-clap",
+    "small-clap",
+    "toybox",
+)
 
 
 @pytest.fixture
