@@ -18,6 +18,7 @@ Rows: TypeAlias = Iterator[Row | str]  # a str is the reason why this row cannot
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d+)?([eE][+-]?\d{1,3})?")  # 007 is a name, not a number
 _PARQUET_ROWS = 256  # decoded at once
+_PARQUET_BYTES = 64 * 2**20  # that they may take
 
 
 def csv_rows(path: Path, limits: Limits) -> Rows:
@@ -72,17 +73,66 @@ def jsonl_rows(path: Path, limits: Limits) -> Rows:
             yield row if isinstance(row, dict) else f"line {number} is not an object"
 
 
-def parquet_rows(path: Path, limits: Limits) -> Rows:  # noqa: ARG001  one signature for all
+def parquet_rows(path: Path, limits: Limits) -> Rows:
+    """Rows decoded a few at a time: in a few kilobytes one long text may stand in a million rows."""
     import pyarrow  # heavy, and only needed for this format
     import pyarrow.parquet
 
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(_PARQUET_ROWS):
-                for row in batch.to_pylist():
+            words = [field.name for field in file.schema_arrow if _is_words(field.type)]
+            at_once = _rows_at_once(file, set(words), limits)
+        # What is read as numbers of a dictionary is not written out once for each row.
+        with pyarrow.parquet.ParquetFile(path, read_dictionary=words) as file:
+            for batch in file.iter_batches(at_once):
+                for row in _rows_of(batch):
                     yield {name: value for name, cell in row.items() if (value := _plain(cell)) is not None}
+    except MemoryError:
+        raise BadInput(
+            f"{path}: the Parquet table needs more memory than there is: write it in smaller parts"
+        ) from None
     except (pyarrow.ArrowException, ValueError, OSError) as error:
         raise BadInput(f"{path}: the Parquet table cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def _is_words(kind: Any) -> bool:
+    import pyarrow.types
+
+    return bool(pyarrow.types.is_string(kind) or pyarrow.types.is_binary(kind))
+
+
+def _rows_at_once(file: Any, words: set[str], limits: Limits) -> int:
+    """As many rows as fit, should each hold all that lies in the dictionaries of the columns inside others."""
+    worst = 1
+    for number in range(file.metadata.num_row_groups):
+        group, inside = file.metadata.row_group(number), 0
+        for place in range(group.num_columns):
+            column = group.column(place)
+            if column.total_uncompressed_size > 2 * limits.max_file_bytes:
+                said = f"{column.total_uncompressed_size:,} bytes of one column together"
+                raise ValueError(f"{said}, the limit is {2 * limits.max_file_bytes:,}: write smaller row groups")
+            if (
+                column.has_dictionary_page
+                and column.path_in_schema not in words
+                and column.physical_type == "BYTE_ARRAY"
+            ):
+                inside += column.total_uncompressed_size
+        worst = max(worst, inside)
+    return max(1, min(_PARQUET_ROWS, _PARQUET_BYTES // worst))
+
+
+def _rows_of(batch: Any) -> Iterator[Row]:
+    """A batch as dictionaries, so many rows at once that their texts fit."""
+    import pyarrow.compute
+    import pyarrow.types
+
+    longest = 1
+    for column in batch.columns:
+        if pyarrow.types.is_dictionary(column.type) and len(column.dictionary):
+            longest += pyarrow.compute.max(pyarrow.compute.binary_length(column.dictionary)).as_py() or 0
+    step = max(1, min(len(batch), _PARQUET_BYTES // longest))
+    for start in range(0, len(batch), step):
+        yield from batch.slice(start, step).to_pylist()
 
 
 READERS: dict[str, Callable[[Path, Limits], Rows]] = {

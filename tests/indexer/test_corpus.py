@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import os
 import tarfile
@@ -396,3 +397,29 @@ def test_a_member_larger_than_allowed_is_passed_over(tmp_path: Path) -> None:
     found = list(open_source(str(tar), Limits(max_file_bytes=4000)).entries)
     assert [one.uri.partition("#")[2] for one in entries(found)] == ["ok.png"]
     assert "5,000 bytes, the limit is 4,000" in reasons(found)[0]
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_parquet_table_that_repeats_one_long_text_stays_small(tmp_path: Path, nested: bool) -> None:
+    repeated = pyarrow.DictionaryArray.from_arrays(
+        pyarrow.array([0] * 400, pyarrow.int32()), pyarrow.array(["x" * 20_000_000])
+    )
+    if nested:
+        repeated = pyarrow.ListArray.from_arrays(pyarrow.array(range(401), pyarrow.int32()), repeated)
+    columns = {"text": pyarrow.array([f"text {row}" for row in range(400)]), "words": repeated}
+    pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "t.parquet", compression="zstd")
+    assert (tmp_path / "t.parquet").stat().st_size < 100_000
+    pool = pyarrow.default_memory_pool()
+    found = open_source(str(tmp_path / "t.parquet"), LIMITS).entries
+    most = 0
+    for place, one in enumerate(itertools.islice(found, 20)):
+        assert isinstance(one, Entry)
+        assert one.text == f"text {place}"
+        most = max(most, pool.bytes_allocated())
+    assert most < 500_000_000  # 256 rows at once would be 5 GB
+
+
+def test_a_parquet_column_that_says_it_is_enormous_is_refused(tmp_path: Path) -> None:
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["y" * 3_000_000]}), tmp_path / "t.parquet", compression="zstd")
+    with pytest.raises(BadInput, match="bytes of one column together, the limit is 2,000,000: write smaller row"):
+        open_source(str(tmp_path / "t.parquet"), Limits(max_file_bytes=1_000_000))
