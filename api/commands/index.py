@@ -19,8 +19,10 @@ Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="SOURCE…",
-        help="Folders, tables (.csv .tsv .jsonl .parquet), tars or single files. "
-        "A table may name any file that you can read: index only tables that you trust.",
+        help="Folders, tables (.csv .tsv .jsonl .parquet), tars or single files, here, at a web address, or in s3://, "
+        "gs:// and whatever else fsspec knows (extra `remote`; its keys and AWS_ENDPOINT_URL are found in the usual "
+        "places). A table may name any file that you can read, the web and object stores: index only tables that you "
+        "trust.",
     ),
 ]
 SpaceName = Annotated[
