@@ -15,6 +15,13 @@ _STILLS = {
     **dict.fromkeys((b"M4A ", b"M4B ", b"M4P "), "an M4A sound"),
 }
 
+_INSTEAD = {
+    "a HEIC picture": "JPEG, PNG or WebP",
+    "an AVIF picture": "JPEG, PNG or WebP",
+    "an M4A sound": "FLAC, Ogg or MP3",
+    "an AVI film": "MP4, MKV or WebM",
+}
+
 _BMP_HEADERS = tuple(bytes((size, 0, 0, 0)) for size in (12, 40, 108, 124))  # the header sizes there are
 _STARTS = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -51,6 +58,14 @@ def modality_of(raw: bytes) -> Modality | None:
     if name is None:
         return None
     return Modality.AUDIO if name in SOUNDS else Modality.IMAGE
+
+
+def refusal(raw: bytes, wanted: str) -> str:
+    """Why these bytes are not taken for what was wanted, "a picture" or "a sound"."""
+    name = _named(raw)
+    if name in _INSTEAD:
+        return f"{name}, a kind that is not read: save it as {_INSTEAD[name]}"
+    return f"not {wanted}: {looks_like(raw)}"
 
 
 def looks_like(raw: bytes) -> str:

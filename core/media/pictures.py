@@ -16,7 +16,7 @@ from hearsee.core.errors import BadMedia
 from hearsee.core.media.jpegs import jpeg_pixels
 from hearsee.core.media.kinds import Picture, Shrink
 from hearsee.core.media.limits import Limits
-from hearsee.core.media.magic import PICTURES, format_of, looks_like
+from hearsee.core.media.magic import PICTURES, format_of, refusal
 
 _ORIENTATION = 0x0112  # the EXIF tag
 _UPRIGHT: Mapping[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
@@ -47,7 +47,7 @@ def decode_picture(raw: bytes, limits: Limits, shrink: Shrink | None = None) -> 
     """
     name = format_of(raw)
     if name not in PICTURES:
-        raise BadMedia(f"not a picture: {looks_like(raw)}")
+        raise BadMedia(refusal(raw, "a picture"))
     with _quietly, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -15,7 +15,7 @@ from hearsee.core.errors import BadMedia
 from hearsee.core.media.blocks import Blocks, Frames, checked, played
 from hearsee.core.media.kinds import Sound
 from hearsee.core.media.limits import Limits
-from hearsee.core.media.magic import SOUNDS, format_of, looks_like
+from hearsee.core.media.magic import SOUNDS, format_of, refusal
 
 MAX_CHANNELS = 8
 RATES = range(1_000, 384_001)  # frames a second
@@ -43,7 +43,7 @@ def decode_sound(raw: bytes, limits: Limits, blocks: bool = False) -> Sound:
     """
     name = format_of(raw)
     if name not in SOUNDS:
-        raise BadMedia(f"not a sound: {looks_like(raw)}")
+        raise BadMedia(refusal(raw, "a sound"))
     if name in ("WAV", "AIFF"):
         _check_chunks(raw, name)
     elif name == "OGG":

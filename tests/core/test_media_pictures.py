@@ -133,6 +133,7 @@ def test_a_bomb_is_refused_by_its_header(side: int, said: str) -> None:
         (b"%PDF-1.7 ...", "not a picture: it starts like a PDF"),
         (b"fLaC" + bytes(40), "not a picture: it starts like a file of type FLAC"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (b"\0\0\0 ftypavif" + bytes(40), "^an AVIF picture, a kind that is not read: save it as JPEG, PNG or WebP$"),
         (b"just words", "it starts like a text"),
         (b"\x01\x02\x03", r"its first bytes \(01 02 03\) are those of no format that is known here"),
         (b"\x89PNG\r\x1a\x1a\n" + bytes(9), "they are nearly those of a file of type PNG"),
