@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any, Protocol, TypeAlias
@@ -115,21 +116,38 @@ def answer(
         return kept.nearest(points, k, allowed)
     units, lengths = scaled(points)
     if allowed is None:
-        scores, rows = propose(units, k, effort, None)
+        with by_itself(len(units)):
+            scores, rows = propose(units, k, effort, None)
         seen = k
     else:
         # Asked for more than wanted, a search whose places hold hardly any allowed row is told by its padding.
         seen = min(SPARE * k, count)
-        breadth, distrusted = widen(units, allowed, effort.alone or effort.breadth)
+        with by_itself(len(units)):
+            breadth, distrusted = widen(units, allowed, effort.alone or effort.breadth)
         if sift is not None and distrusted.all():
             return sift(points, k, allowed)
         few_each = max(1, ceil(effort.refine / SPARE))
         wide = replace(effort, breadth=breadth, refine=few_each, enough=None, alone=0)
         selector = Selector(allowed)
-        scores, rows = propose(units, seen, wide, selector.faiss)
+        with by_itself(len(units)):
+            scores, rows = propose(units, seen, wide, selector.faiss)
         rows[distrusted] = -1
     scores = np.where(rows < 0, 0, scores) * lengths  # padding scores as low as there are numbers
     return _without_padding(kept, points, k, allowed, scores, rows, seen, sift)
+
+
+@contextmanager
+def by_itself(queries: int) -> Iterator[None]:
+    """One query stays on one core: FAISS would wake the others for steps that are shorter than waking them."""
+    threads = faiss.omp_get_max_threads()  # of the thread that calls; others keep theirs
+    if queries > 1 or threads == 1:
+        yield
+        return
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
 
 
 def scaled(points: Vectors) -> tuple[Vectors, Vectors]:
