@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -84,6 +85,14 @@ def test_what_a_query_finds_does_not_depend_on_who_asks_beside_it(shard: ListSha
     together = shard.nearest(queries, 10, effort=effort).rows
     apart = np.concatenate([shard.nearest(queries[i : i + SOME], 10, effort=effort).rows for i in range(0, 400, SOME)])
     assert (together == apart).mean() > 0.999  # FAISS may drop another of equal codes
+
+
+def test_many_threads_may_ask_at_once_and_with_efforts_of_their_own(shard: ListShard, queries: Vectors) -> None:
+    efforts = [replace(shard.efforts(queries, lean)[9], refine=4) for lean in (0.5, 0.25)]
+    calm = [shard.nearest(queries[:64], 10, effort=effort).rows for effort in efforts]
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda i: shard.nearest(queries[:64], 10, effort=efforts[i % 2]).rows, range(60)))
+    assert all((rows == calm[i % 2]).all() for i, rows in enumerate(found))
 
 
 @pytest.mark.parametrize("asked", [slice(0, 1), slice(0, 400)])
