@@ -50,7 +50,7 @@ ROWS, OWN_TEXTS, TO_TUNE, TO_TEST = 1, 12, 2, 3  # draws
 ASKING = ("text", "image")
 YEARS, SINCE = (1925, 2024), 2015  # the last ten of a hundred
 ASKED = 10.0  # times as many queries a second
-NPROBES, REFINES = (2, 4, 8, 12, 16, 20, 40, 80, 160, 320, 640, 1280), (None, 2, 5, 10, 20, 50, 100)
+NPROBES, REFINES = (4, 8, 16, 32, 64, 128, 256, 1024), (None, 5, 10, 20, 50, 100)
 Found = NDArray[np.int64]
 Ask = Callable[[Vectors, bool], list[list[dict[str, Any]]]]
 
