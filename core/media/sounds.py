@@ -16,6 +16,7 @@ from hearsee.core.media.blocks import Blocks, Frames, checked, played
 from hearsee.core.media.kinds import Sound
 from hearsee.core.media.limits import Limits
 from hearsee.core.media.magic import SOUNDS, format_of, refusal
+from hearsee.core.media.mpeg import samples_of
 
 MAX_CHANNELS = 8
 RATES = range(1_000, 384_001)  # frames a second
@@ -50,7 +51,7 @@ def decode_sound(raw: bytes, limits: Limits, blocks: bool = False) -> Sound:
         _check_last_page(raw)
     try:
         with soundfile.SoundFile(io.BytesIO(raw)) as file:
-            return _samples(file, name, limits, raw if blocks else None)
+            return _samples(file, name, limits, raw if blocks else None, samples_of(raw) if name == "MP3" else None)
     except (BadMedia, MemoryError):
         raise
     except Exception as error:  # hostile bytes can make a decoder raise nearly anything
@@ -60,13 +61,17 @@ def decode_sound(raw: bytes, limits: Limits, blocks: bool = False) -> Sound:
         raise BadMedia(f"cut short or damaged: the {name} sound cannot be decoded to its end ({said})") from None
 
 
-def _samples(file: soundfile.SoundFile, name: str, limits: Limits, raw: bytes | None) -> Sound:
+def _samples(file: soundfile.SoundFile, name: str, limits: Limits, raw: bytes | None, counted: int | None) -> Sound:
     frames, rate, channels = file.frames, file.samplerate, file.channels
     if rate not in RATES:
         raise BadMedia(f"a sample rate of {rate:,} Hz: it must be between {RATES[0]:,} and {RATES[-1]:,}")
     if not 1 <= channels <= MAX_CHANNELS:
         raise BadMedia(f"{channels} channels, the limit is {MAX_CHANNELS}")
     known = 0 <= frames < 2**62  # else the header does not say
+    if counted is not None and known and counted > frames + max(2 * MP3_SLACK, frames // 50):
+        spoken = f"{clock(counted / rate)} of sound, of which its decoder finds {clock(frames / rate)}"
+        raise BadMedia(f"an MP3 that does not say how long it is: {spoken}: save it anew")
+    promised = frames if counted is None else min(frames, counted)  # what is guessed may be a little too much, too
     if known and frames > limits.max_seconds * rate:
         most_said = f"the limit is {clock(limits.max_seconds)}: cut it, or set HEARSEE_MAX_SECONDS"
         raise BadMedia(f"{clock(frames / rate)} of sound, {most_said}")
@@ -75,12 +80,12 @@ def _samples(file: soundfile.SoundFile, name: str, limits: Limits, raw: bytes | 
         play = functools.partial(played, raw, limits.block_frames)
         # An MP3 may end a frame earlier than its header says: how long it is, is only known at its end.
         exact = frames if known and name != "MP3" else _counted(play, int(limits.max_seconds * rate))
-        _check_end(exact, frames, int(limits.max_seconds * rate), rate, known, name)
+        _check_end(exact, promised, int(limits.max_seconds * rate), rate, known, name)
         return Sound(cast(Any, Blocks(exact, channels, play)), rate)  # what is asked of both is the same
     if known and frames > most:
         raise BadMedia(f"{frames * channels:,} samples, the limit is {MAX_SAMPLES:,}: cut it into pieces")
     samples = file.read(min(frames, most) if known else most + 1, dtype="float32", always_2d=True)
-    _check_end(len(samples), frames, most, rate, known, name)
+    _check_end(len(samples), promised, most, rate, known, name)
     return Sound(checked(samples), rate)
 
 

@@ -13,6 +13,7 @@ import soundfile
 
 from hearsee.core.errors import BadMedia
 from hearsee.core.media import Limits
+from hearsee.core.media.mpeg import samples_of
 from hearsee.core.media.sounds import decode_sound
 
 LIMITS = Limits()
@@ -114,3 +115,26 @@ def test_flipped_bytes_never_escape_as_another_error() -> None:
             bad[random.integers(0, min(len(bad), 120), 4)] = random.integers(0, 256, 4)
             with contextlib.suppress(BadMedia):
                 assert np.abs(decode_sound(bad.tobytes(), LIMITS).samples).max() <= 1
+
+
+def test_an_mp3_of_changing_rate_that_does_not_say_how_long_it_is_is_not_taken_in_by_half() -> None:
+    out = io.BytesIO()
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 9 * 16_000)
+    noise[:60_000] *= 0.001  # quiet at first: few bits a frame
+    soundfile.write(out, noise, 16_000, format="MP3", bitrate_mode="VARIABLE")
+    raw = out.getvalue()
+    assert len(decode_sound(raw, Limits()).samples) == 9 * 16_000
+    headless = raw[raw.index(raw[:2], 64) :]  # the first frame is the table
+    assert samples_of(headless) == pytest.approx(9 * 16_000, abs=3_000)
+    with pytest.raises(BadMedia, match=r"does not say how long it is: 9\.\d* s of sound, of which .* finds"):
+        decode_sound(headless, Limits())
+
+
+def test_an_mp3_of_one_rate_that_does_not_say_how_long_it_is_is_whole() -> None:
+    out = io.BytesIO()
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 20 * 44_100)
+    soundfile.write(out, noise, 44_100, format="MP3", bitrate_mode="CONSTANT", compression_level=0.9)
+    raw = out.getvalue()
+    headless = raw[raw.index(raw[:2], 64) :]
+    for limits in (Limits(), Limits(long_samples=0)):  # the decoder guesses 4,000 samples too many
+        assert len(decode_sound(headless, limits, blocks=True).samples) == pytest.approx(20 * 44_100, abs=3_000)
