@@ -21,6 +21,18 @@ from hearsee.indexer.corpus.files import modality_by_name
 from hearsee.indexer.corpus.tables import text_column
 
 _WORDS = (".txt", ".md")
+_HEADER_BYTES = 2**20  # of a long name or of a member's further fields, which tarfile reads whole
+# What tarfile raises at headers that somebody made up.
+_ODD = (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError, MemoryError)
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose headers are small."""
+
+    def _proc_member(self, tar: tarfile.TarFile) -> Any:
+        if self.type not in tarfile.SUPPORTED_TYPES or self.type in tarfile.REGULAR_TYPES or self.size <= _HEADER_BYTES:
+            return super()._proc_member(tar)  # type: ignore[misc]
+        raise tarfile.ReadError(f"a header of {self.size:,} bytes")
 
 
 @dataclass
@@ -39,8 +51,11 @@ def tar_entries(path: Path, limits: Limits) -> Iterator[Entry | Rejected]:
     """
     sample: _Sample | None = None
     try:
-        with tarfile.open(path, "r|") as tar:
+        size = path.stat().st_size
+        with tarfile.open(path, "r|", tarinfo=_Member) as tar:
             while (member := tar.next()) is not None:
+                if tar.offset > size + tarfile.BLOCKSIZE:  # else it would read on until there
+                    raise tarfile.ReadError(f"a member of {member.size:,} bytes in a file of {size:,}")
                 tar.members = []  # type: ignore[attr-defined]  # else it remembers every member it has passed
                 if member.isdir():
                     continue
@@ -54,9 +69,11 @@ def tar_entries(path: Path, limits: Limits) -> Iterator[Entry | Rejected]:
                     continue
                 file = tar.extractfile(member)
                 sample.members.append((member.name, file.read() if file is not None else b""))
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (*_ODD, OSError) as error:
         # What was gathered of the last sample may lack members: it waits until the tar is whole.
-        reason = why(error) if isinstance(error, OSError) and error.strerror else f"the tar is cut short: {error}"
+        reason = (
+            why(error) if isinstance(error, OSError) and error.strerror else f"the tar is cut short or damaged: {error}"
+        )
         yield Rejected(path.as_uri(), reason, unseen=True, partial=True)
         return
     if sample is not None:
@@ -79,7 +96,10 @@ def member_uri(path: Path, name: str) -> str:
 def read_member(path: Path, fragment: str, limits: Limits) -> bytes:
     """The bytes of the member that a URI's fragment names; a tar is scanned once, then remembered."""
     found = os.stat(path)  # noqa: PTH116
-    places = _places(path, found.st_mtime_ns, found.st_size)
+    try:
+        places = _places(path, found.st_mtime_ns, found.st_size)
+    except _ODD as error:
+        raise NotFound(f"{path}: the tar cannot be read any more ({error}): index it again") from None
     if fragment not in places:
         raise NotFound(f"{path}: no member {fragment!r}: was the tar written anew? index it again")
     offset, size = places[fragment]
@@ -94,7 +114,7 @@ def read_member(path: Path, fragment: str, limits: Limits) -> bytes:
 @functools.lru_cache(maxsize=4)
 def _places(path: Path, mtime_ns: int, size: int) -> dict[str, tuple[int, int]]:  # noqa: ARG001  part of the key
     places = {}
-    with tarfile.open(path, "r:") as tar:
+    with tarfile.open(path, "r:", tarinfo=_Member) as tar:
         for member in tar:
             if member.isreg() and not member.issparse():
                 places[member_uri(path, member.name).partition("#")[2]] = (member.offset_data, member.size)
