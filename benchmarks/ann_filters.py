@@ -88,10 +88,11 @@ class Kinds:
         return cls(looks, kind, np.bincount(kind, minlength=len(looks)))
 
     def least_like(self, query: Vectors, share: float) -> Bitmap:
-        """All pictures of as many kinds as it takes, the least like the query first."""
+        """So many pictures of as few kinds as it takes, the kinds least like the query first."""
         order = np.argsort(self.looks @ query)
         enough = int(np.searchsorted(np.cumsum(self.sizes[order]), share * len(self.kind))) + 1
         allowed: Bitmap = np.isin(self.kind, order[:enough])
+        allowed[np.flatnonzero(allowed)[round(share * len(allowed)) :]] = False  # a kind may be more than was asked
         return allowed
 
 
