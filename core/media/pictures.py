@@ -33,6 +33,7 @@ _SIDEWAYS, _FROM_BELOW, _FROM_RIGHT = (5, 6, 7, 8), (3, 4, 7, 8), (2, 3, 6, 7)  
 _SAID = {
     "MAX_TEXT": "its notes unpack to more than any picture needs",
     "could not create decoder": "its first block is not what the format wants",
+    "decoder error": "its pixels cannot be unpacked",
     "broken data stream": "its pixels cannot be unpacked",
     "unrecognized data stream": "its pixels cannot be unpacked",
 }
@@ -152,7 +153,9 @@ def _reason(name: str, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):  # its words name an object in memory
         return f"a damaged {name} picture: only its first bytes are those of one"
     said = " ".join(str(error).split())[:200]
-    said = next((ours for theirs, ours in _SAID.items() if theirs in said), said) or "its decoder gave up"
+    said = (
+        next((ours for theirs, ours in _SAID.items() if theirs.lower() in said.lower()), said) or "its decoder gave up"
+    )
     if "truncated" in said.lower() or isinstance(error, EOFError):
         return f"cut short: the {name} picture ends before its last pixel"
     return f"a damaged {name} picture ({said})"

@@ -57,7 +57,10 @@ def decode_sound(raw: bytes, limits: Limits, blocks: bool = False) -> Sound:
     except Exception as error:  # hostile bytes can make a decoder raise nearly anything
         said = " ".join(str(getattr(error, "error_string", error)).split())[:200]
         said = re.sub(r"^Error ?(: |in [^.]*\. )", "", said)
-        said = next((ours for theirs, ours in _SAID.items() if theirs in said), said) or "its decoder gave up"
+        said = (
+            next((ours for theirs, ours in _SAID.items() if theirs.lower() in said.lower()), said)
+            or "its decoder gave up"
+        )
         raise BadMedia(f"cut short or damaged: the {name} sound cannot be decoded to its end ({said})") from None
 
 
