@@ -33,6 +33,10 @@ _SIDEWAYS, _FROM_BELOW, _FROM_RIGHT = (5, 6, 7, 8), (3, 4, 7, 8), (2, 3, 6, 7)  
 _SAID = {
     "MAX_TEXT": "its notes unpack to more than any picture needs",
     "could not create decoder": "its first block is not what the format wants",
+    "broken PNG file": "one of its blocks is not what it says",
+    "Unsupported BMP": "its header names a coding that does not exist",
+    "cannot load this image": "its pixels cannot be unpacked",
+    "failed to read next frame": "its pixels cannot be unpacked",
     "decoder error": "its pixels cannot be unpacked",
     "broken data stream": "its pixels cannot be unpacked",
     "unrecognized data stream": "its pixels cannot be unpacked",
