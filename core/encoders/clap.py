@@ -15,7 +15,7 @@ from hearsee.core.contract import Contract
 from hearsee.core.encoders import prepare_sound, prepare_text
 from hearsee.core.encoders.device import LOADING, Run, copied, in_batches
 from hearsee.core.encoders.transformers_files import load_model, load_tokenizer, read_config, read_json
-from hearsee.core.encoders.weights import State, fingerprint, state_of, weights_file
+from hearsee.core.encoders.weights import State, fingerprint, weights_file, weights_state
 from hearsee.core.errors import BadInput, Damaged, Refused
 from hearsee.core.media.decode import DECODER
 from hearsee.core.media.kinds import Piece
@@ -163,11 +163,11 @@ class Model:
 
 def load(folder: Path, run: Run) -> Model:
     with LOADING:
-        return _loaded(folder, run, state_of(weights_file(folder)))
+        return _loaded(folder, run, weights_state(weights_file(folder)))
 
 
 @lru_cache(maxsize=2)
-def _loaded(folder: Path, run: Run, state: State) -> Model:  # noqa: ARG001 - part of the cache's key
+def _loaded(folder: Path, run: Run, state: tuple[State, ...]) -> Model:  # noqa: ARG001 - part of the cache's key
     return Model(folder, run)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hearsee.core.contract import Contract
 from hearsee.core.encoders import openclip_last, prepare_picture, prepare_text
 from hearsee.core.encoders.device import LOADING, Run, in_batches, pixels
-from hearsee.core.encoders.weights import State, fingerprint, read_object, read_weights, state_of, weights_file
+from hearsee.core.encoders.weights import State, fingerprint, read_object, read_weights, weights_file, weights_state
 from hearsee.core.errors import BadInput, Damaged, NotFound
 from hearsee.core.media.decode import DECODER
 from hearsee.core.media.kinds import Piece
@@ -313,11 +313,11 @@ def nobody_asked() -> Iterator[None]:
 
 def load(source: Source, run: Run) -> Model:
     with LOADING:
-        return _loaded(source, run, state_of(source.weights))
+        return _loaded(source, run, weights_state(source.weights))
 
 
 @lru_cache(maxsize=2)  # the space in use, and one that is filled beside it
-def _loaded(source: Source, run: Run, state: State) -> Model:  # noqa: ARG001 - part of the cache's key
+def _loaded(source: Source, run: Run, state: tuple[State, ...]) -> Model:  # noqa: ARG001 - part of the cache's key
     return Model(source, run)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from hearsee.core.encoders import Encoder
 from hearsee.core.encoders.device import LOADING, Run
 from hearsee.core.encoders.transformers_files import load_model, read_config, read_json
-from hearsee.core.encoders.weights import State, fingerprint, state_of, weights_file
+from hearsee.core.encoders.weights import State, fingerprint, weights_file, weights_state
 from hearsee.core.errors import BadInput, Refused
 from hearsee.core.modality import Modality
 from hearsee.core.models import find_model
@@ -49,11 +49,11 @@ class Backbone:
 
     def load(self) -> Any:
         with LOADING:
-            return _loaded(self, state_of(weights_file(self.folder)))
+            return _loaded(self, weights_state(weights_file(self.folder)))
 
 
 @lru_cache(maxsize=4)
-def _loaded(backbone: Backbone, state: State) -> Any:  # noqa: ARG001 - part of the cache's key
+def _loaded(backbone: Backbone, state: tuple[State, ...]) -> Any:  # noqa: ARG001 - part of the cache's key
     return backbone.run.faster(backbone.run.ready(build(backbone)))
 
 

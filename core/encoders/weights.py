@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 READ = ("*.json", "*.txt", "*.model")  # what else a tower reads beside its weights
 PREFERRED = ("open_clip_model", "open_clip_pytorch_model", "model", "pytorch_model")
+INDEX = ".index.json"  # of a model in several files: model.safetensors.index.json says which tensor is in which
+PART = re.compile(r"-\d{3,}-of-\d{3,}$")  # model-00001-of-00003
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -33,21 +36,65 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def weights_file(folder: Path) -> Path:
-    """The file of weights in a model's folder: safetensors before anything else, well-known names first."""
+    """The file of weights in a model's folder, or the index of its parts: safetensors first, well-known names first."""
     for pattern in WEIGHTS:
         found = sorted(folder.glob(pattern))
+        whole = [path for path in found if not PART.search(path.stem)]
+        indexes = sorted(folder.glob(pattern + INDEX))
+        known = [path for path in whole if path.stem in PREFERRED]
+        if known or indexes or whole:
+            return min(known or indexes or whole, key=lambda path: (_stem(path) not in PREFERRED, path.name))
         if found:
-            return min(found, key=lambda path: (path.stem not in PREFERRED, path.name))
+            raise NotFound(
+                f"{found[0]} is a part of a model, and no *{found[0].suffix}{INDEX} is beside it: fetch both"
+            )
     raise NotFound(f"no weights in {folder}: it must hold a file like {', '.join(WEIGHTS)}")
 
 
+def _stem(path: Path) -> str:
+    return Path(path.name.removesuffix(INDEX)).stem
+
+
+def parts_of(weights: Path) -> dict[Path, list[str]]:
+    """The files that hold the tensors, and which each holds where an index says so; none of them is elsewhere."""
+    if not weights.name.endswith(INDEX):
+        return {weights: []}
+    named = read_object(weights).get("weight_map")
+    if not isinstance(named, dict) or not named or not all(isinstance(part, str) for part in named.values()):
+        raise Damaged(f"{weights} has no weight_map of tensors to files: fetch it again")
+    parts: dict[Path, list[str]] = {}
+    for tensor, part in named.items():
+        parts.setdefault(weights.parent / _name_inside(weights, part), []).append(tensor)
+    lost = sorted(part.name for part in parts if not part.is_file())
+    if lost:
+        raise NotFound(
+            f"{weights.parent} lacks {lost[0]}, {len(lost)} of the {len(parts)} parts that {weights.name} names: "
+            "fetch the whole folder of the model"
+        )
+    for part in parts:
+        _stays_inside(weights, part)
+    return parts
+
+
+def _name_inside(weights: Path, part: str) -> str:
+    kind = Path(weights.name.removesuffix(INDEX)).suffix
+    if Path(part).name != part or "\\" in part or "\0" in part or not part.endswith(kind):
+        raise Damaged(f"{weights} names {part[:80]!r}, which is no {kind} file beside it: nothing elsewhere is read")
+    return part
+
+
+def _stays_inside(weights: Path, part: Path) -> None:
+    """Links may lead to where a hub's cache keeps what its snapshots show, and nowhere else."""
+    folder, leads = weights.parent.resolve(), part.resolve()
+    allowed = [folder, folder.parent.parent / "blobs"] if folder.parent.name == "snapshots" else [folder]
+    if leads.parent not in allowed:
+        raise Damaged(f"{part} leads out of its folder, to {leads}: put the file itself there")
+
+
 def fingerprint(folder: Path, weights: Path) -> str:
-    """One SHA-256 over everything that a tower reads: weights, configuration, tokenizer."""
-    paths = (
-        sorted({weights, *(path for pattern in READ for path in folder.rglob(pattern))})
-        if folder != weights
-        else [weights]
-    )
+    """One SHA-256 over everything that a tower reads: weights in all their parts, configuration, tokenizer."""
+    beside = [path for pattern in READ for path in folder.rglob(pattern)] if folder != weights else []
+    paths = sorted({weights, *parts_of(weights), *beside})
     return combined([(path.name, file_hash(path)) for path in paths])
 
 
@@ -66,6 +113,11 @@ def state_of(path: Path) -> State:
     return state.st_size, state.st_mtime_ns
 
 
+def weights_state(weights: Path) -> tuple[State, ...]:
+    """As `state_of`, for weights in all their parts."""
+    return tuple(state_of(path) for path in sorted({weights, *parts_of(weights)}))
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 of a file, computed once in a process while its state stays."""
     return _hash(path.resolve(), state_of(path))
@@ -78,7 +130,21 @@ def _hash(path: Path, state: State) -> str:  # noqa: ARG001 - part of the cache'
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors by name, from safetensors or from a torch checkpoint that holds nothing but tensors."""
+    """Tensors by name, from safetensors or a torch checkpoint that holds nothing but tensors, or from all its parts."""
+    if not path.name.endswith(INDEX):
+        return _read_file(path)
+    together: dict[str, Tensor] = {}
+    for part, names in parts_of(path).items():
+        held = _read_file(part)
+        for name in names:
+            plain = name if name in held else name.removeprefix("module.")
+            if plain not in held:
+                raise Damaged(f"{part} lacks {name[:80]!r}, which {path.name} says it holds: fetch both again")
+            together[plain] = held[plain]
+    return together
+
+
+def _read_file(path: Path) -> dict[str, Tensor]:
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
