@@ -34,6 +34,10 @@ def lines(out: TextIO, clock: Callable[[], float] = time.monotonic) -> Progress:
 
     def tell(moment: Moment) -> None:
         nonlocal told
+        if moment.doing:
+            if moment.seconds >= LINE_SECONDS:  # nobody wonders what a short run does
+                print(moment.doing, file=out, flush=True)
+            return
         speed = pace.at(moment)
         if clock() - told >= LINE_SECONDS:
             told = clock()
@@ -78,15 +82,16 @@ def _bar() -> Iterator[Progress]:
         MofNCompleteColumn(),
         TextColumn("{task.description}", markup=False),
     )
-    pace = Pace()
+    pace, said = Pace(), ""
     with Progress(*columns, console=console(stderr=True)) as shown:
         task = shown.add_task("loading what encodes", total=None)
         shown.live.transient = True  # until there is something to tell: an error should stand alone
 
         def tell(moment: Moment) -> None:
+            nonlocal said
             shown.live.transient = False
-            said = said_of(moment, pace.at(moment))
-            shown.update(task, completed=moment.done, total=moment.total, description=said)
+            said = said if moment.doing else said_of(moment, pace.at(moment))
+            shown.update(task, completed=moment.done, total=moment.total, description=moment.doing or said)
 
         yield tell
-        shown.update(task, total=shown.tasks[task].completed)
+        shown.update(task, total=shown.tasks[task].completed, description=said)

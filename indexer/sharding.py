@@ -23,11 +23,22 @@ LOOSE_ROWS = 20_000  # scored one by one for every query until they are in a sha
 LOOSE_SHARE = 0.05  # of what the shards hold: making new ones costs as much as those are large
 
 
-def make_shards(folder: Path, catalog: Catalog, space: Space, rebuild: Collection[Modality] = ()) -> list[NewShard]:
-    """Publish the shards of every modality whose segments changed, proved where that was asked; none is served yet."""
+def make_shards(
+    folder: Path,
+    catalog: Catalog,
+    space: Space,
+    rebuild: Collection[Modality] = (),
+    begun: Callable[[Modality, int], None] | None = None,
+) -> list[NewShard]:
+    """Publish the shards of every modality whose segments changed, proved where that was asked; none is served yet.
+
+    `begun` is told the modality and its points before each.
+    """
     made: list[NewShard] = []
     try:
         for modality, segments in _stale(catalog.view(), space, rebuild):
+            if begun is not None:
+                begun(modality, sum(segment.rows for segment in segments))
             ids = tuple(segment.id for segment in segments)
             parts = stretches(segments, ids, catalog.points_of(ids))
             made.append(write_shard(folder, space, modality, parts, ids))

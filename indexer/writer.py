@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -182,14 +182,18 @@ class Writer:
         with self._whole():
             return compact(self.folder, self.catalog, self.space, self._apply, round_points)
 
-    def build_shards(self, rebuild: Collection[Modality] = ()) -> int | None:
+    def build_shards(
+        self,
+        rebuild: Collection[Modality] = (),
+        begun: Callable[[Modality, int], None] | None = None,
+    ) -> int | None:
         """Make the shards of every modality whose segments changed, and of those in `rebuild`, in one commit.
 
         The new generation; none where all shards were up to date.
         """
         self._fold_in()
         with self._whole():
-            made = make_shards(self.folder, self.catalog, self.space, rebuild)
+            made = make_shards(self.folder, self.catalog, self.space, rebuild, begun)
             return self._serve(made) if made else None
 
     def fold(self) -> int | None:

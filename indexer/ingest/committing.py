@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from hearsee.core.errors import BadInput
+from hearsee.core.modality import Modality
 from hearsee.indexer.batch import Add, Batch, Commit
 from hearsee.indexer.catalog import NewFields, NewQuarantine, clean_metadata
 from hearsee.indexer.catalog.facts import facts_of
@@ -92,9 +93,9 @@ class Committer:
                 del self._failed[uri]
         self._seen, self._rejected, self._partial = Marks(), Marks(), False
 
-    def build_shards(self) -> None:
+    def build_shards(self, begun: Callable[[Modality, int], None]) -> None:
         """Shards for all that was committed, by this run or by one that was killed before it came to them."""
-        generation = self._writer.build_shards()
+        generation = self._writer.build_shards(begun=begun)
         if generation is not None:
             self._acknowledge(Commit(generation, 0))
 

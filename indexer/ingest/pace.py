@@ -19,6 +19,7 @@ class Moment:
     seconds: float  # since the start
     stages: Mapping[str, int]  # items by the stage that they have passed
     held: Mapping[str, float]  # seconds that each stage held up the others
+    doing: str = ""  # what goes on when every item is through: it may take long, and no item counts it
 
 
 Progress: TypeAlias = Callable[[Moment], None]

@@ -70,7 +70,7 @@ def ingest(
                 committer.commit()  # what is through; nothing, where a commit was what was interrupted
                 raise
         with gauge.during("write"):
-            committer.build_shards()
+            committer.build_shards(run.building)
     finally:
         counting.close()
         reader.close()
@@ -189,13 +189,16 @@ class _Run:
             self._tell()
         self._commit()
 
-    def _tell(self, *, last: bool = False) -> None:
+    def building(self, modality: Modality, points: int) -> None:
+        self._tell(last=True, doing=f"building what searches fast: {points:,} {modality} points")
+
+    def _tell(self, *, last: bool = False, doing: str = "") -> None:
         now = time.monotonic()
         if self._progress is not None and (last or now - self._told >= PROGRESS_SECONDS):
             self._told = now
             stages, total = self._committer.report.stages, self._counting.total
             total = stages["done"] if last else total
-            self._progress(Moment(stages["done"], total, now - self._began, dict(stages), self._gauge.held()))
+            self._progress(Moment(stages["done"], total, now - self._began, dict(stages), self._gauge.held(), doing))
 
 
 def _is_done(work: Work) -> bool:

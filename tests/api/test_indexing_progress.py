@@ -14,7 +14,11 @@ from pathlib import Path
 from PIL import Image
 
 from hearsee.api.indexing import line, lines, said_of
+from hearsee.core.settings import Settings
+from hearsee.core.space import load_space
+from hearsee.indexer.ingest import ingest
 from hearsee.indexer.ingest.pace import Moment, Speed
+from hearsee.indexer.writer import Writer
 
 
 class Clock:
@@ -41,6 +45,29 @@ def test_lines_come_every_ten_seconds_only() -> None:
     said = out.getvalue().splitlines()
     assert [text.split(" items,")[0] for text in said] == ["100 of 1,000", "200 of 1,000"]
     assert said[1].endswith("10 items/s, read limits (100 %), 0:01:20 left")
+
+
+def test_after_the_last_item_it_is_told_what_goes_on() -> None:
+    out = io.StringIO()
+    tell = lines(out, Clock())
+    building = "building what searches fast: 90,000 image points"
+    tell(Moment(9, 9, 3.0, {}, {}, building))
+    assert out.getvalue() == "", "a short run ends at once"
+    tell(Moment(90_000, 90_000, 600.0, {}, {}, building))
+    assert out.getvalue() == f"{building}\n"
+
+
+def test_the_end_of_an_ingest_says_what_it_builds(tmp_path: Path) -> None:
+    (tmp_path / "media").mkdir()
+    for number in range(3):
+        (tmp_path / "media" / f"{number}.txt").write_text(f"bell {number}")
+    moments: list[Moment] = []
+    space = load_space("hash")
+    with Writer.open(tmp_path / "library", space=space) as writer:
+        ingest(writer, [str(tmp_path / "media")], space, Settings(workers=1), progress=moments.append)
+    assert (moments[-1].done, moments[-1].total) == (3, 3)
+    assert moments[-1].doing == "building what searches fast: 3 text points"
+    assert not any(moment.doing for moment in moments[:-1])
 
 
 def index(folder: Path, library: Path, stderr: int) -> subprocess.Popen[bytes]:
@@ -70,5 +97,6 @@ def test_a_terminal_sees_a_bar_and_a_pipe_nothing_of_a_short_run(tmp_path: Path)
     assert "items/s" in last
     assert re.search(r"(read|decode|encode|write) limits \(\d+ %\)", last)
     assert "left" not in last
+    assert "building" not in last
     with index(folder, tmp_path / "two", subprocess.PIPE) as run:
         assert run.communicate()[1] == b""
