@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Lock
 from typing import TypeAlias
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from hearsee.core.modality import Modality
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Shard
+from hearsee.indexer.shards.allowed import Allowed
 
 Ids: TypeAlias = NDArray[np.int64]
 Near: TypeAlias = tuple[float, int, int]  # score, item id, point id
@@ -21,6 +24,8 @@ SPARE = 8  # rows asked for beyond k, so that ties at the border seldom need a s
 FEW_SPARE = 2  # the same where a shard may miss: each row beyond k costs it as many candidates as the others
 MOSTLY = 0.8  # above this share of allowed rows, searching all and dropping a few beats a selector
 FEW_ITEMS = 16  # rows for each item that a filter names, from which on looking the items up is quicker
+MOST_FILTERS = 16  # whose rows are kept for the next question
+MOST_BYTES = 1 << 24  # of them, at a byte a row of the shard
 BLOCK_ELEMENTS = 1 << 23  # numbers gathered at once when candidates are scored again: 64 MiB of float64
 
 
@@ -33,31 +38,38 @@ class Source:
     item_ids: Ids  # (rows,)
     alive: Bitmap | None = None  # none: every row
     asked: Mapping[Modality, Shard] = field(default_factory=dict)  # the shard at what was proved for who asks
+    # The items that were asked about last, each array by what it is and not by what it says, and the rows they have.
+    _known: OrderedDict[int, tuple[Ids, Allowed]] = field(
+        default_factory=OrderedDict, init=False, repr=False, compare=False
+    )
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def shard_for(self, asking: Modality | None) -> Shard:
         """Who is not known to ask gets what does for everybody."""
         return self.shard if asking is None else self.asked.get(asking, self.shard)
 
-    def among(self, items: Ids | None) -> tuple[Bitmap | None, int]:
-        """Which rows may be found, none for all of them, and how many they are."""
+    def among(self, items: Ids | None) -> Allowed | None:
+        """Which rows may be found; none for all of them."""
         if items is None:
-            return self.alive, self.live
+            return self._living
         if items.flags.writeable:
             return self._allowed(items)
-        known = self._known.get("last")
-        if known is None or known[0] is not items:  # what nobody can change is looked up once
-            known = self._known["last"] = (items, *self._allowed(items))
-        return known[1:]
+        with self._lock:
+            known = self._known.pop(id(items), None)
+        if known is None:
+            known = items, self._allowed(items)
+        with self._lock:  # what nobody can change is looked up once, and what was made of it stays with it
+            self._known[id(items)] = known
+            while len(self._known) > max(1, min(MOST_FILTERS, MOST_BYTES // max(1, len(self.item_ids)))):
+                self._known.popitem(last=False)
+        return known[1]
 
-    def _allowed(self, items: Ids) -> tuple[Bitmap, int]:
+    def _allowed(self, items: Ids) -> Allowed:
         if FEW_ITEMS * len(items) < len(self.item_ids):
-            allowed = np.zeros(len(self.item_ids), np.bool_)
-            allowed[self._rows_of(items)] = True
-        else:
-            allowed = np.isin(self.item_ids, items)
-        if self.alive is not None:
-            allowed &= self.alive
-        return allowed, int(np.count_nonzero(allowed))
+            rows = np.unique(self._rows_of(items))
+            return Allowed.only(rows if self.alive is None else rows[self.alive[rows]], len(self.item_ids))
+        allowed: Bitmap = np.isin(self.item_ids, items)
+        return Allowed.of(allowed if self.alive is None else allowed & self.alive)
 
     def _rows_of(self, items: Ids) -> Ids:
         """Looked up where the ids lie in order, instead of holding every row against them."""
@@ -74,13 +86,12 @@ class Source:
         return order, self.item_ids[order]
 
     @cached_property
-    def _known(self) -> dict[str, tuple[Ids, Bitmap, int]]:
-        """The items that were asked about last, and the rows they have."""
-        return {}
+    def _living(self) -> Allowed | None:
+        return None if self.alive is None else Allowed.of(self.alive)
 
-    @cached_property
+    @property
     def live(self) -> int:
-        return len(self.point_ids) if self.alive is None else int(np.count_nonzero(self.alive))
+        return len(self.point_ids) if self._living is None else self._living.count
 
     @property
     def live_items(self) -> Ids:
@@ -138,8 +149,8 @@ class Gallery:
 
         `asking` is the modality of the queries, where they have one: a shard that may miss looks as hard as it needs.
         """
-        chosen = [(source, *source.among(allowed_items)) for source in self.sources]
-        sources = [(source, allowed, count) for source, allowed, count in chosen if count]
+        chosen = [(source, source.among(allowed_items)) for source in self.sources]
+        sources = [(source, among) for source, among in chosen if (source.live if among is None else among.count)]
         k = min(k_items, self.items)
         if k <= 0 or not sources:
             return [[] for _ in points]
@@ -151,7 +162,7 @@ class Gallery:
         points: Vectors,
         k: int,
         ask: int,
-        sources: list[tuple[Source, Bitmap | None, int]],
+        sources: list[tuple[Source, Allowed | None]],
         by: Modality | None,
     ) -> list[list[Near]]:
         """Ask for more rows wherever the answer could still change."""
@@ -159,7 +170,7 @@ class Gallery:
         pending, rounding = np.arange(len(points)), _rounding(points)
         while len(pending):
             asking = points[pending]
-            candidates = _beside([_candidates(source, asking, ask, among, n, by) for source, among, n in sources])
+            candidates = _beside([_candidates(source, asking, ask, among, by) for source, among in sources])
             ranked = _fold(candidates, k, one_each=self.points == self.items)
             done = _complete(ranked, candidates.ceiling, k, rounding[pending])
             for place, near in zip(pending[done].tolist(), _lists(ranked, done), strict=True):
@@ -169,18 +180,17 @@ class Gallery:
         return answers
 
 
-def _candidates(
-    source: Source, points: Vectors, ask: int, allowed: Bitmap | None, count: int, by: Modality | None
-) -> Candidates:
+def _candidates(source: Source, points: Vectors, ask: int, allowed: Allowed | None, by: Modality | None) -> Candidates:
     """A shard proposes; what it proposes is scored again in double precision, so that every shard agrees to the bit."""
     shard = source.shard_for(by)
+    count = len(shard) if allowed is None else allowed.count
     sifted = allowed is not None and count > MOSTLY * len(shard)  # search all, then drop
     found = shard.nearest(points, ask, None if sifted else allowed)
     rows = found.rows  # (queries, found)
     scores = _cosines(shard, rows, points)
     if sifted and allowed is not None:
-        scores[~allowed[rows]] = -np.inf
-    whole = rows.shape[1] >= (len(shard) if sifted or allowed is None else count)
+        scores[~allowed.bitmap[rows]] = -np.inf
+    whole = rows.shape[1] >= (len(shard) if sifted else count)
     ceiling = np.full(len(points), -np.inf, np.float32) if whole else found.scores[:, -1]
     return Candidates(scores, source.item_ids[rows], source.point_ids[rows], ceiling)
 

@@ -8,7 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hearsee.core.vectors import Bitmap, Vectors
+from hearsee.core.vectors import Vectors
+from hearsee.indexer.shards.allowed import Filter
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,6 @@ class Shard(Protocol):
     @property
     def dim(self) -> int: ...
 
-    def nearest(self, points: Vectors, k: int, allowed: Bitmap | None = None) -> Found: ...
+    def nearest(self, points: Vectors, k: int, allowed: Filter | None = None) -> Found: ...
 
     def take(self, rows: NDArray[np.int64]) -> Vectors: ...  # (…,) -> (…, dim)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import ceil
 from time import perf_counter
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found, Shard
+from hearsee.indexer.shards.allowed import Rows
 from hearsee.indexer.shards.scoring import best
 
-Rows: TypeAlias = NDArray[np.int64]
 GATHERED = 1 << 22  # numbers gathered at once: 16 MiB of float32
 SPARE = 4  # rows asked for each row wanted: a filter may have emptied the places that were searched
 ALIKE = 0.8  # a filter is taken for one at random where it allows at least this much of its share around a query
@@ -22,21 +21,6 @@ WIDER, FALL = 1.4, 0.2  # of rows allowed at random, the share s, WIDER · s^-FA
 SHARED = 0.04  # of a gathered row's cost, what each further query adds that asks for the same rows
 TRIED, TURNS = 1_000, 5  # rows gathered, and turns, to measure what is quicker
 LEAST, MOST = 0.002, 0.1  # of all rows: between these a measurement may choose
-
-
-def rows_of(allowed: Bitmap, most: int) -> Rows | None:
-    """The allowed rows where they are at most so many, found eight at a time; else none."""
-    whole = len(allowed) - len(allowed) % 8
-    words = np.ascontiguousarray(allowed[:whole]).view(np.uint64)
-    some = (words != 0).nonzero()[0]
-    if len(some) > most:
-        return None
-    places = words[some].view(np.bool_).nonzero()[0]
-    rows: Rows = some[places >> 3] << 3
-    rows |= places & 7
-    if whole < len(allowed):
-        rows = np.concatenate([rows, whole + np.flatnonzero(allowed[whole:])])
-    return rows if len(rows) <= most else None
 
 
 def score_rows(kept: Shard, points: Vectors, k: int, rows: Rows) -> Found:

@@ -9,10 +9,11 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from hearsee.core.vectors import Bitmap, Vectors
+from hearsee.core.vectors import Vectors
 from hearsee.indexer.shards import Found
-from hearsee.indexer.shards.filtering import rows_of, score_rows
-from hearsee.indexer.shards.scoring import Selector, best, best_by_products, checked, directed, nothing
+from hearsee.indexer.shards.allowed import Allowed, Filter
+from hearsee.indexer.shards.filtering import score_rows
+from hearsee.indexer.shards.scoring import best, best_by_products, checked, directed, nothing
 from hearsee.indexer.shards.viewing import viewed
 
 FEW = 0.05  # up to this share of rows, gathering the allowed ones is quicker than passing over the others
@@ -76,31 +77,31 @@ class FlatShard:
         order = np.argsort(-scores, kind="stable")[:k] if len(rows) < SHORT else best(scores[None, :], k)[1][0]
         return Found(scores[order][None, :], rows[order][None, :])
 
-    def nearest(self, points: Vectors, k: int, allowed: Bitmap | None = None) -> Found:
+    def nearest(self, points: Vectors, k: int, allowed: Filter | None = None) -> Found:
         """The best k of the allowed rows, or all of them where there are fewer."""
         points = checked(points, self.dim)
-        rows = None if allowed is None else rows_of(allowed, int(FEW * len(self)))
+        given = None if allowed is None else Allowed.of(allowed)
+        rows = None if given is None else given.rows(int(FEW * len(self)))
         if rows is not None and len(rows) and len(points) and k > 0:
             return score_rows(self, points, k, rows)
-        count = len(self) if allowed is None else int(np.count_nonzero(allowed))
+        count = len(self) if given is None else given.count
         k = min(k, count)
         if k <= 0 or not len(points):
             return nothing(len(points))
         product = len(points) >= MANY and count * (self.dim + len(points)) <= PRODUCT_ELEMENTS
-        if 4 * k >= count or (product and allowed is not None):
-            return self._score_all(points, k, allowed)
-        if allowed is None:
+        if 4 * k >= count or (product and given is not None):
+            return self._score_all(points, k, given)
+        if given is None:
             # FAISS scans once for each query, on one core; from so many on it multiplies matrices too, and as fast.
             scans = len(points) < SOME and (faiss.omp_get_max_threads() == 1 or count > PRODUCT_ELEMENTS)
             if scans or points.size >= FAISS_MULTIPLIES:
                 return Found(*self.index.search(points, k))
             return self._score_all(points, k, None) if len(points) < SOME else best_by_products(points, k, self._matrix)
-        selector = Selector(allowed)
-        params = faiss.SearchParameters(sel=selector.faiss)  # type: ignore[call-arg]
+        params = faiss.SearchParameters(sel=given.selector)  # type: ignore[call-arg]
         return Found(*self.index.search(points, k, params=params))
 
-    def _score_all(self, points: Vectors, k: int, allowed: Bitmap | None) -> Found:
-        rows = None if allowed is None else np.flatnonzero(allowed)
+    def _score_all(self, points: Vectors, k: int, allowed: Allowed | None) -> Found:
+        rows = None if allowed is None else np.flatnonzero(allowed.bitmap)
         matrix = self._matrix if rows is None else self._matrix[rows]
         step = max(1, PRODUCT_ELEMENTS // len(matrix))
         blocks = [best(points[i : i + step] @ matrix.T, k) for i in range(0, len(points), step)]

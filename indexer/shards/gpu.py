@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from hearsee.core.errors import BadInput
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found
-from hearsee.indexer.shards.filtering import rows_of, score_rows
+from hearsee.indexer.shards.allowed import Allowed, Filter
+from hearsee.indexer.shards.filtering import score_rows
 from hearsee.indexer.shards.proposing import Effort, Kept, Padded, breadths
 from hearsee.indexer.shards.scoring import checked, nothing
 
@@ -159,31 +160,32 @@ class GpuShard:
     def take(self, rows: NDArray[np.int64]) -> Vectors:
         return self.kept.take(rows)
 
-    def nearest(self, points: Vectors, k: int, allowed: Bitmap | None = None, effort: Effort | None = None) -> Found:
+    def nearest(self, points: Vectors, k: int, allowed: Filter | None = None, effort: Effort | None = None) -> Found:
         """The best k of the allowed rows. Lists without an effort, or too short for a filter, leave it to the CPU."""
         points = checked(points, self.dim)
-        count = len(self) if allowed is None else int(np.count_nonzero(allowed))
+        given = None if allowed is None else Allowed.of(allowed)
+        count = len(self) if given is None else given.count
         k = min(k, count)
         if k <= 0 or not len(points):
             return nothing(len(points))
-        few = None if allowed is None else rows_of(allowed, ceil(FEW * len(self)))
+        few = None if given is None else given.rows(ceil(FEW * len(self)))
         if few is not None:
             return score_rows(self.kept, points, k, few)
         effort = effort or self.effort
         masks = all(engine.masks for engine in self.engines)
         if not masks and effort is None:
-            return self.kept.nearest(points, k, allowed)
+            return self.kept.nearest(points, k, given)
         ask = k
         if not masks and effort is not None:
             # FAISS heeds no selector on a GPU: more is asked for, and what is not allowed is dropped.
             ask = min(len(self), max(effort.refine * k, ceil(SPARE * effort.refine * k * len(self) / count)))
         if ask > MOST and not masks:
-            return self.kept.nearest(points, k, allowed)
+            return self.kept.nearest(points, k, given)
         lengths = np.linalg.norm(points, axis=1, keepdims=True)
         lengths[lengths == 0] = 1
         units = np.ascontiguousarray(points / lengths, np.float32)
-        scores, rows = self._best(units, ask, effort, allowed if masks else None)
-        return self._scored(points, k, rows, allowed) if not masks else Found(scores * lengths, rows)
+        scores, rows = self._best(units, ask, effort, given.bitmap if given is not None and masks else None)
+        return self._scored(points, k, rows, given) if not masks else Found(scores * lengths, rows)
 
     def _best(self, units: Vectors, k: int, effort: Effort | None, allowed: Bitmap | None) -> Padded:
         if self.spread is Spread.COPIES:
@@ -200,9 +202,9 @@ class GpuShard:
         order = np.argsort(np.where(rows < 0, np.inf, -scores), axis=1, kind="stable")[:, :k]
         return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
 
-    def _scored(self, points: Vectors, k: int, rows: NDArray[np.int64], allowed: Bitmap | None) -> Found:
+    def _scored(self, points: Vectors, k: int, rows: NDArray[np.int64], allowed: Allowed | None) -> Found:
         """What was proposed, scored by the rows themselves; who was proposed too little is answered exactly."""
-        right = rows >= 0 if allowed is None else (rows >= 0) & allowed[rows]
+        right = rows >= 0 if allowed is None else (rows >= 0) & allowed.bitmap[rows]
         scores = np.einsum("qfd,qd->qf", self.kept.take(np.maximum(rows, 0)), points)
         order = np.argsort(np.where(right, -scores, np.inf), axis=1, kind="stable")[:, :k]
         scores, rows = np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)

@@ -11,6 +11,7 @@ import numpy as np
 
 from hearsee.core.errors import BadInput
 from hearsee.core.vectors import Bitmap, Vectors
+from hearsee.indexer.shards.allowed import Filter
 from hearsee.indexer.shards.gpu import MOST, GpuKind, bytes_per_vector
 from hearsee.indexer.shards.proposing import Effort, Kept, Padded, training_rows
 
@@ -81,7 +82,7 @@ class _Piece:
     def take(self, rows: Any) -> Vectors:
         return self.kept.take(np.asarray(rows) + self.start)
 
-    def nearest(self, points: Vectors, k: int, allowed: Bitmap | None = None) -> Any:
+    def nearest(self, points: Vectors, k: int, allowed: Filter | None = None) -> Any:
         return self.kept.nearest(points, k, allowed)
 
 

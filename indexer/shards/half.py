@@ -9,11 +9,12 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from hearsee.core.vectors import Bitmap, Vectors
+from hearsee.core.vectors import Vectors
 from hearsee.indexer.shards import Found
-from hearsee.indexer.shards.filtering import rows_of, score_rows
+from hearsee.indexer.shards.allowed import Allowed, Filter
+from hearsee.indexer.shards.filtering import score_rows
 from hearsee.indexer.shards.gathering import best_of_halves
-from hearsee.indexer.shards.scoring import Selector, best_by_blocks, checked, directed, floats, nothing
+from hearsee.indexer.shards.scoring import best_by_blocks, checked, directed, floats, nothing
 from hearsee.indexer.shards.viewing import viewed
 
 Halves = NDArray[np.float16]
@@ -70,22 +71,22 @@ class HalfShard:
         """The k best of some rows for one query."""
         return best_of_halves(self.matrix, point, k, rows)
 
-    def nearest(self, points: Vectors, k: int, allowed: Bitmap | None = None) -> Found:
+    def nearest(self, points: Vectors, k: int, allowed: Filter | None = None) -> Found:
         """The best k of the allowed rows, or all of them where there are fewer."""
         points = checked(points, self.dim)
-        rows = None if allowed is None else rows_of(allowed, int(FEW * len(self)))
+        given = None if allowed is None else Allowed.of(allowed)
+        rows = None if given is None else given.rows(int(FEW * len(self)))
         if rows is not None and len(rows) and len(points) and k > 0:
             return score_rows(self, points, k, rows)
-        count = len(self) if allowed is None else int(np.count_nonzero(allowed))
+        count = len(self) if given is None else given.count
         k = min(k, count)
         if k <= 0 or not len(points):
             return nothing(len(points))
         if len(points) < FEW_QUERIES and 4 * k < count:
-            selector = None if allowed is None else Selector(allowed)
-            params = faiss.SearchParameters(sel=selector.faiss) if selector else None  # type: ignore[call-arg]
+            params = faiss.SearchParameters(sel=given.selector) if given is not None else None  # type: ignore[call-arg]
             return Found(*self.index.search(points, k, params=params))
-        if allowed is None:
+        if given is None:
             return best_by_blocks(points, k, count, lambda a, b: floats(self.matrix[a:b]))
-        rows = np.flatnonzero(allowed)
+        rows = np.flatnonzero(given.bitmap)
         found = best_by_blocks(points, k, count, lambda start, stop: self.take(rows[start:stop]))
         return Found(found.scores, rows[found.rows])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found
+from hearsee.indexer.shards.allowed import Filter
 from hearsee.indexer.shards.codebook import empty, learned, lists_of, turned
 from hearsee.indexer.shards.filtering import Neighbourhoods
 from hearsee.indexer.shards.kinds import Kind
@@ -105,11 +106,11 @@ class ListShard:
     def take(self, rows: NDArray[np.int64]) -> Vectors:
         return self.kept.take(rows)
 
-    def nearest(self, points: Vectors, k: int, allowed: Bitmap | None = None, effort: Effort | None = None) -> Found:
+    def nearest(self, points: Vectors, k: int, allowed: Filter | None = None, effort: Effort | None = None) -> Found:
         """The best k of the allowed rows, as far as the effort reaches; what is found is scored exactly."""
         effort = effort or self.effort
 
-        def sift(points: Vectors, k: int, allowed: Bitmap) -> Found:
+        def sift(points: Vectors, k: int, allowed: Filter) -> Found:
             return self._sieve.among(points, k, allowed, 0.0 if effort is None else effort.doubt)
 
         return answer(self.kept, self._propose, points, k, allowed, effort, self._widen, sift)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found, Shard
-from hearsee.indexer.shards.filtering import ALIKE, SPARE, Neighbourhoods, few, rows_of, score_rows, wider
-from hearsee.indexer.shards.scoring import Selector, checked, nothing
+from hearsee.indexer.shards.allowed import Allowed, Filter
+from hearsee.indexer.shards.filtering import ALIKE, SPARE, Neighbourhoods, few, score_rows, wider
+from hearsee.indexer.shards.scoring import checked, nothing
 
 FEW_SHARE = 0.01  # so small a share of all rows is scored faster than searched for, where nobody measured it
 BLOCK_ROWS = 16_384
@@ -77,7 +78,7 @@ class Approximate(Shard, Protocol):
     def cost(self, effort: Effort, k: int) -> float: ...  # bytes of memory that one query passes over, roughly
 
     def nearest(
-        self, points: Vectors, k: int, allowed: Bitmap | None = None, effort: Effort | None = None
+        self, points: Vectors, k: int, allowed: Filter | None = None, effort: Effort | None = None
     ) -> Found: ...
 
 
@@ -88,7 +89,7 @@ Propose: TypeAlias = Callable[[Vectors, int, Effort, "faiss.IDSelector | None"],
 # and the queries that are better answered exactly: the filter forbids much of what is near to them
 Widen: TypeAlias = Callable[[Vectors, Bitmap, int], tuple[int, Bitmap]]
 # (queries, k, allowed) -> what exact search finds, or nearly; for queries that proposing cannot answer
-Sift: TypeAlias = Callable[[Vectors, int, Bitmap], Found]
+Sift: TypeAlias = Callable[[Vectors, int, Filter], Found]
 
 
 def answer(
@@ -96,26 +97,27 @@ def answer(
     propose: Propose,
     points: Vectors,
     k: int,
-    allowed: Bitmap | None,
+    allowed: Filter | None,
     effort: Effort | None,
     widen: Widen,
     sift: Sift | None = None,
 ) -> Found:
     """Propose, and answer exactly wherever proposing would find too few or cost more."""
     points = checked(points, kept.dim)
-    if allowed is not None and effort is not None and k > 0 and len(points):
+    given = None if allowed is None else Allowed.of(allowed)
+    if given is not None and effort is not None and k > 0 and len(points):
         most = few(len(points), effort.few or ceil(FEW_SHARE * len(kept)), len(kept))
-        rows = rows_of(allowed, max(most, 4 * k))
+        rows = given.rows(max(most, 4 * k))
         if rows is not None:
             return score_rows(kept, points, k, rows) if len(rows) else nothing(len(points))
-    count = len(kept) if allowed is None else int(np.count_nonzero(allowed))
+    count = len(kept) if given is None else given.count
     k = min(k, count)
     if k <= 0 or not len(points):
         return nothing(len(points))
     if effort is None or 4 * k >= count:
-        return kept.nearest(points, k, allowed)
+        return kept.nearest(points, k, given)
     units, lengths = scaled(points)
-    if allowed is None:
+    if given is None:
         with by_itself(len(units)):
             scores, rows = propose(units, k, effort, None)
         seen = k
@@ -123,17 +125,16 @@ def answer(
         # Asked for more than wanted, a search whose places hold hardly any allowed row is told by its padding.
         seen = min(SPARE * k, count)
         with by_itself(len(units)):
-            breadth, distrusted = widen(units, allowed, effort.alone or effort.breadth)
+            breadth, distrusted = widen(units, given.bitmap, effort.alone or effort.breadth)
         if sift is not None and distrusted.all():
-            return sift(points, k, allowed)
+            return sift(points, k, given)
         few_each = max(1, ceil(effort.refine / SPARE))
         wide = replace(effort, breadth=breadth, refine=few_each, enough=None, alone=0)
-        selector = Selector(allowed)
         with by_itself(len(units)):
-            scores, rows = propose(units, seen, wide, selector.faiss)
+            scores, rows = propose(units, seen, wide, given.selector)
         rows[distrusted] = -1
     scores = np.where(rows < 0, 0, scores) * lengths  # padding scores as low as there are numbers
-    return _without_padding(kept, points, k, allowed, scores, rows, seen, sift)
+    return _without_padding(kept, points, k, given, scores, rows, seen, sift)
 
 
 @contextmanager
@@ -161,7 +162,7 @@ def _without_padding(
     kept: Shard,
     points: Vectors,
     k: int,
-    allowed: Bitmap | None,
+    allowed: Allowed | None,
     scores: NDArray[np.float32],
     rows: NDArray[np.int64],
     seen: int,

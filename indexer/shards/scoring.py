@@ -1,16 +1,15 @@
-"""What every kind of shard does alike: check queries, keep the best, tell FAISS which rows are allowed."""
+"""What every kind of shard does alike: check queries and keep the best."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from hearsee.core.errors import BadInput
-from hearsee.core.vectors import Bitmap, Vectors
+from hearsee.core.vectors import Vectors
 from hearsee.indexer.shards import Found
 
 SMALL_PRODUCT = 1_000_000  # multiplications up to which OpenBLAS multiplies in place, and copies nothing first
@@ -123,11 +122,3 @@ def _sifted(found: Found, scores: NDArray[np.float32], start: int, k: int) -> Fo
     firsts = np.searchsorted(asked[order], np.arange(queries))
     kept = order[firsts[:, None] + np.arange(k)]
     return Found(told[kept], numbers[kept])
-
-
-class Selector:
-    """A bitmap as FAISS takes it: the bits live as long as this does, and must outlive the search."""
-
-    def __init__(self, allowed: Bitmap) -> None:
-        self._bits = np.packbits(allowed, bitorder="little")
-        self.faiss = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(self._bits))

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found, Shard
+from hearsee.indexer.shards.allowed import Allowed, Filter
 from hearsee.indexer.shards.codebook import lists_of, turned
 from hearsee.indexer.shards.filtering import Neighbourhoods, score_rows
-from hearsee.indexer.shards.scoring import Selector, best
+from hearsee.indexer.shards.scoring import best
 
 STEPS = (256, 768)  # rows scored before the question is put whether that is enough
 COMPARED = 32  # of the best: how far their scores lie from their sketches, on average
@@ -42,28 +43,29 @@ class Sieve:
     index: Any
     around: Neighbourhoods
 
-    def among(self, points: Vectors, k: int, allowed: Bitmap, doubt: float) -> Found:
+    def among(self, points: Vectors, k: int, allowed: Filter, doubt: float) -> Found:
         """The k best of the allowed rows, as exact search finds them but for a share that the proof allows."""
-        count = int(np.count_nonzero(allowed))
+        given = Allowed.of(allowed)
+        count = given.count
         fits = 4 * k <= STEPS[0] and count >= max(LEAST * len(self.kept), STEPS[0])
         if not (doubt and fits and len(points) <= AT_ONCE):
-            return self.kept.nearest(points, k, allowed)
-        selector, holding = Selector(allowed), self.around.holding(allowed, count)
+            return self.kept.nearest(points, k, given)
+        holding = self.around.holding(given.bitmap, count)
         scores, rows = np.empty((len(points), k), np.float32), np.empty((len(points), k), np.int64)
         for place in range(len(points)):
             point = points[place : place + 1]
-            found = self._sifted(point, k, min(count, STEPS[-1]), selector, holding, doubt)
-            found = self.kept.nearest(point, k, allowed) if found is None else found
+            found = self._sifted(point, k, min(count, STEPS[-1]), given, holding, doubt)
+            found = self.kept.nearest(point, k, given) if found is None else found
             scores[place], rows[place] = found.scores[0], found.rows[0]
         return Found(scores, rows)
 
     def _sifted(
-        self, point: Vectors, k: int, depth: int, selector: Selector, holding: Bitmap, doubt: float
+        self, point: Vectors, k: int, depth: int, allowed: Allowed, holding: Bitmap, doubt: float
     ) -> Found | None:
         length = float(np.linalg.norm(point))
         if not length:
             return None
-        sketches, order = self.sketched(point / np.float32(length), depth, selector, holding)
+        sketches, order = self.sketched(point / np.float32(length), depth, allowed, holding)
         found = Found(np.empty((1, 0), np.float32), np.empty((1, 0), np.int64))
         start = 0
         for stop in STEPS:
@@ -77,7 +79,7 @@ class Sieve:
         return None
 
     def sketched(
-        self, unit: Vectors, depth: int, selector: Selector, holding: Bitmap
+        self, unit: Vectors, depth: int, allowed: Allowed, holding: Bitmap
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The best sketches of the allowed rows in the lists that hold any, and their rows, best first."""
         ivf, looked = lists_of(self.index), turned(self.index, unit)
@@ -85,7 +87,7 @@ class Sieve:
         adds = (looked @ self._tells)[:, held]  # (1, lists)
         order = np.argsort(-adds[0])  # what comes first raises the bar for the rest
         adds, lists = np.ascontiguousarray(adds[:, order]), held[order][None, :]
-        told = faiss.SearchParametersIVF(nprobe=len(held), sel=selector.faiss)  # type: ignore[call-arg]
+        told = faiss.SearchParametersIVF(nprobe=len(held), sel=allowed.selector)  # type: ignore[call-arg]
         scores, rows = np.empty((1, depth), np.float32), np.empty((1, depth), np.int64)
         pointers = [faiss.swig_ptr(one) for one in (lists, adds, scores, rows)]
         ivf.search_preassigned_c(1, faiss.swig_ptr(looked), depth, *pointers, False, told, None)
@@ -105,12 +107,11 @@ class Sieve:
         if target == 1 or not len(self.kept):
             return 0.0
         rows = np.random.default_rng(0).choice(len(self.kept), min(ROWS, len(self.kept)), replace=False)
-        allowed = np.zeros(len(self.kept), np.bool_)
-        allowed[rows] = True
-        selector, everywhere = Selector(allowed), np.ones(int(lists_of(self.index).nlist), np.bool_)
+        allowed = Allowed.only(np.sort(rows), len(self.kept))
+        everywhere = np.ones(int(lists_of(self.index).nlist), np.bool_)
         spreads = []
         for query in queries[:ASKING]:
-            sketches, order = self.sketched(query[None, :], len(rows), selector, everywhere)
+            sketches, order = self.sketched(query[None, :], len(rows), allowed, everywhere)
             spreads.append(np.var(self.kept.take(order) @ query - sketches))
         return float(np.sqrt(np.mean(spreads))) * NormalDist().inv_cdf((1 + target) / 2)
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from hearsee.core.vectors import Vectors, unit
-from hearsee.indexer.shards.filtering import rows_of, score_rows
+from hearsee.indexer.shards.allowed import rows_of
+from hearsee.indexer.shards.filtering import score_rows
 from hearsee.indexer.shards.flat import FlatShard
 from hearsee.indexer.shards.gathering import ROOM
 from hearsee.indexer.shards.half import HalfShard

@@ -237,11 +237,11 @@ def test_the_rows_of_allowed_items_are_those_that_hold_them(allowed: list[int], 
     owners = np.sort(owners) if ordered else owners
     alive = rng.random(2_000) < 0.9
     source = Source(FlatShard.of(directions(2_000)), np.arange(2_000), owners, alive)
-    found, count = source.among(np.array(allowed, np.int64))
+    found = source.among(np.array(allowed, np.int64))
     expected = np.isin(owners, allowed) & alive
     assert found is not None
-    assert found.tolist() == expected.tolist()
-    assert count == expected.sum()
+    assert found.bitmap.tolist() == expected.tolist()
+    assert found.count == expected.sum()
 
 
 def test_one_item_with_a_thousand_points_does_not_hide_the_others() -> None:
