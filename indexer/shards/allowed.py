@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import Self, TypeAlias
+from typing import Any, Self, TypeAlias, TypeVar
 
 import faiss
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from hearsee.core.vectors import Bitmap
 
 Rows: TypeAlias = NDArray[np.int64]
+Matrix = TypeVar("Matrix")
+Gathered = TypeVar("Gathered")
 
 
 class Allowed:
@@ -19,6 +22,7 @@ class Allowed:
 
     def __init__(self, total: int, bitmap: Bitmap | None = None, rows: Rows | None = None) -> None:
         self._total, self._bitmap, self._rows = total, bitmap, rows
+        self._gathered: tuple[object, Any] | None = None
 
     @staticmethod
     def of(allowed: Filter) -> Allowed:
@@ -54,6 +58,18 @@ class Allowed:
                 return None
             self._rows = rows_of(self.bitmap, most)
         return self._rows if self._rows is not None and len(self._rows) <= most else None
+
+    def gathered(self, matrix: Matrix, gather: Callable[[Matrix, Rows], Gathered]) -> Gathered | None:
+        """What is made of the allowed rows of a matrix when they are asked for again, and kept from then on."""
+        known = self._gathered
+        if known is None or known[0] is not matrix:
+            self._gathered = matrix, None
+            return None
+        made: Gathered | None = known[1]
+        if made is None and self._rows is not None:
+            made = gather(matrix, self._rows)
+            self._gathered = matrix, made
+        return made
 
     @cached_property
     def selector(self) -> faiss.IDSelector:

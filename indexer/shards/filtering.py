@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hearsee.core.vectors import Bitmap, Vectors
 from hearsee.indexer.shards import Found, Shard
-from hearsee.indexer.shards.allowed import Rows
+from hearsee.indexer.shards.allowed import Allowed, Rows
 from hearsee.indexer.shards.scoring import best
 
 GATHERED = 1 << 22  # numbers gathered at once: 16 MiB of float32
@@ -23,10 +23,13 @@ TRIED, TURNS = 1_000, 5  # rows gathered, and turns, to measure what is quicker
 LEAST, MOST = 0.002, 0.1  # of all rows: between these a measurement may choose
 
 
-def score_rows(kept: Shard, points: Vectors, k: int, rows: Rows) -> Found:
-    """The k best of some rows: they are gathered once, whoever asks; for one query as the shard itself knows best."""
+def score_rows(kept: Shard, points: Vectors, k: int, rows: Rows, allowed: Allowed | None = None) -> Found:
+    """The k best of some rows: they are gathered once, whoever asks; for one query as the shard itself knows best.
+
+    `allowed` is the filter that they are all the rows of, if they are.
+    """
     if len(points) == 1 and (alone := getattr(kept, "alone", None)) is not None:
-        found: Found = alone(points, min(k, len(rows)), rows)
+        found: Found = alone(points, min(k, len(rows)), rows, allowed)
         return found
     k, step = min(k, len(rows)), max(1, GATHERED // max(1, kept.dim, len(points)))
     if len(rows) <= step:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hearsee.core.vectors import Vectors
 from hearsee.indexer.shards import Found
-from hearsee.indexer.shards.allowed import Allowed, Filter
+from hearsee.indexer.shards.allowed import Allowed, Filter, Rows
 from hearsee.indexer.shards.filtering import score_rows
 from hearsee.indexer.shards.scoring import best, best_by_products, checked, directed, nothing
 from hearsee.indexer.shards.viewing import viewed
@@ -68,7 +68,7 @@ class FlatShard:
     def take(self, rows: NDArray[np.int64]) -> Vectors:
         return self._matrix[rows]
 
-    def alone(self, point: Vectors, k: int, rows: NDArray[np.int64]) -> Found:
+    def alone(self, point: Vectors, k: int, rows: Rows, _: Allowed | None) -> Found:
         """The k best of some rows for one query, scored where they lie."""
         scores, pointer = np.empty(len(rows), np.float32), faiss.swig_ptr
         faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]
@@ -83,7 +83,7 @@ class FlatShard:
         given = None if allowed is None else Allowed.of(allowed)
         rows = None if given is None else given.rows(int(FEW * len(self)))
         if rows is not None and len(rows) and len(points) and k > 0:
-            return score_rows(self, points, k, rows)
+            return score_rows(self, points, k, rows, given)
         count = len(self) if given is None else given.count
         k = min(k, count)
         if k <= 0 or not len(points):

@@ -170,7 +170,7 @@ class GpuShard:
             return nothing(len(points))
         few = None if given is None else given.rows(ceil(FEW * len(self)))
         if few is not None:
-            return score_rows(self.kept, points, k, few)
+            return score_rows(self.kept, points, k, few, given)
         effort = effort or self.effort
         masks = all(engine.masks for engine in self.engines)
         if not masks and effort is None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hearsee.core.vectors import Vectors
 from hearsee.indexer.shards import Found
-from hearsee.indexer.shards.allowed import Allowed, Filter
+from hearsee.indexer.shards.allowed import Allowed, Filter, Rows
 from hearsee.indexer.shards.filtering import score_rows
 from hearsee.indexer.shards.gathering import best_of_halves
 from hearsee.indexer.shards.scoring import best_by_blocks, checked, directed, floats, nothing
@@ -67,9 +67,9 @@ class HalfShard:
     def take(self, rows: NDArray[np.int64]) -> Vectors:
         return floats(self.matrix[rows])
 
-    def alone(self, point: Vectors, k: int, rows: NDArray[np.int64]) -> Found:
-        """The k best of some rows for one query."""
-        return best_of_halves(self.matrix, point, k, rows)
+    def alone(self, point: Vectors, k: int, rows: Rows, allowed: Allowed | None) -> Found:
+        """The k best of some rows for one query; those of a filter, where one is given."""
+        return best_of_halves(self.matrix, point, k, rows, allowed)
 
     def nearest(self, points: Vectors, k: int, allowed: Filter | None = None) -> Found:
         """The best k of the allowed rows, or all of them where there are fewer."""
@@ -77,7 +77,7 @@ class HalfShard:
         given = None if allowed is None else Allowed.of(allowed)
         rows = None if given is None else given.rows(int(FEW * len(self)))
         if rows is not None and len(rows) and len(points) and k > 0:
-            return score_rows(self, points, k, rows)
+            return score_rows(self, points, k, rows, given)
         count = len(self) if given is None else given.count
         k = min(k, count)
         if k <= 0 or not len(points):

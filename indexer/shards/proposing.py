@@ -109,7 +109,7 @@ def answer(
         most = few(len(points), effort.few or ceil(FEW_SHARE * len(kept)), len(kept))
         rows = given.rows(max(most, 4 * k))
         if rows is not None:
-            return score_rows(kept, points, k, rows) if len(rows) else nothing(len(points))
+            return score_rows(kept, points, k, rows, given) if len(rows) else nothing(len(points))
     count = len(kept) if given is None else given.count
     k = min(k, count)
     if k <= 0 or not len(points):
