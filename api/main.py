@@ -104,7 +104,7 @@ def run(args: Sequence[str]) -> int:
 def _explain(error: Exception) -> int:
     """Say what went wrong in one line; 2 for a command that was typed wrong, 1 for the rest."""
     if isinstance(error, HearseeError):
-        complain(str(error))
+        complain(str(error), error.details)
     elif isinstance(error, BrokenPipeError):
         # Whoever read our output has left; there is nobody to tell, and nothing may be flushed at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

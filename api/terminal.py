@@ -39,9 +39,10 @@ def print_json(value: object) -> None:
     print(json.dumps(value, allow_nan=False), flush=True)
 
 
-def complain(message: str) -> None:
-    """One line on stderr."""
-    print(f"hearsee: {visible(message)}", file=sys.stderr, flush=True)
+def complain(message: str, details: Iterable[str] = ()) -> None:
+    """One line on stderr, and below it what belongs to it, a line each."""
+    lines = [f"hearsee: {visible(message)}", *(f"  {visible(line)}" for line in details)]
+    print("\n".join(lines), file=sys.stderr, flush=True)
 
 
 def console(*, stderr: bool = False) -> Console:

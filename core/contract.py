@@ -29,15 +29,19 @@ class Contract:
         text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def difference(self, other: Contract) -> str:
-        """Name the fields that differ, as `field: what this one says -> what the other says`."""
+    def differences(self, other: Contract) -> list[str]:
+        """Name each field that differs, as `field: what this one says -> what the other says`."""
         mine, theirs = asdict(self), asdict(other)
-        return "; ".join(
+        return [
             f"{name}: {said}"
             for name in mine
             if mine[name] != theirs[name]
             for said in _turns(mine[name], theirs[name])
-        )
+        ]
+
+    def difference(self, other: Contract) -> str:
+        """All of `differences` in one line."""
+        return "; ".join(self.differences(other))
 
 
 def _turns(one: str, other: str) -> Iterator[str]:

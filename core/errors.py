@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class HearseeError(Exception):
-    """Base of every error a user may see; `str()` of it is the whole message, one line."""
+    """Base of every error a user may see; `str()` of it is the whole message, one line.
+
+    `details`: lines that a person may read below it, where values are too many for one.
+    """
+
+    def __init__(self, message: str = "", *, details: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        for line in details:  # notes: a traceback shows them too
+            self.add_note(line)
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        return tuple(getattr(self, "__notes__", ()))
 
 
 class NotFound(HearseeError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -116,19 +116,31 @@ def check_space(
         return _guarded(folder, catalog.of_space(info.space_id), live, keep)
     mine = {modality: tower.contract for modality, tower in space.towers.items()}
     theirs = catalog.towers()
-    differences = [
-        f"{modality} tower ({theirs[modality].fingerprint[:SHOWN]} -> {mine[modality].fingerprint[:SHOWN]}): "
-        f"{theirs[modality].difference(mine[modality])}"
+    fields = {
+        modality: theirs[modality].differences(mine[modality])
         for modality in sorted(mine.keys() & theirs.keys())
         if theirs[modality] != mine[modality]
+    }
+    said = [f"{modality} tower: {_names(lines)}" for modality, lines in fields.items()]
+    said += [f"one has no {modality} tower" for modality in sorted(mine.keys() ^ theirs.keys())]
+    spaces = f"space {info.space!r} ({info.space_fingerprint[:SHOWN]}) -> {space.name!r} ({space.fingerprint[:SHOWN]})"
+    towers = [
+        f"{modality} tower ({theirs[modality].fingerprint[:SHOWN]} -> {mine[modality].fingerprint[:SHOWN]}): {line}"
+        for modality, lines in fields.items()
+        for line in lines
     ]
-    differences += [f"one has no {modality} tower" for modality in sorted(mine.keys() ^ theirs.keys())]
+    other = f"another {space.name!r}" if space.name == info.space else f"space {info.space!r}, not {space.name!r}"
     raise Refused(
-        f"library {folder} was made with space {info.space!r} ({info.space_fingerprint[:SHOWN]}), this is "
-        f"{space.name!r} ({space.fingerprint[:SHOWN]}): {'; '.join(differences) or 'their heads differ'}; "
-        f"use `--space {info.space}` with the same weights and the same version, or encode everything anew beside it: "
-        f"`hearsee space add {space.name}`, then `hearsee space switch {space.name}`"
+        f"library {folder} was made with {other} ({'; '.join(said) or 'their heads differ'}): use "
+        f"`--space {info.space}` with the same weights and the same version, or encode everything anew beside it: "
+        f"`hearsee space add {space.name}`, then `hearsee space switch {space.name}`",
+        details=[spaces, *towers],
     )
+
+
+def _names(lines: Sequence[str]) -> str:
+    """The fields, each once."""
+    return ", ".join(dict.fromkeys(line.partition(":")[0] for line in lines))
 
 
 def _guarded(folder: Path, catalog: Catalog, space: Space, keep: Callable[[Modality, Golden], None] | None) -> Space:

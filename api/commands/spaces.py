@@ -78,6 +78,9 @@ def _show_one(row: dict[str, Any]) -> None:
     out.print(
         f"{row['dim'] or '?'} dimensions; weights: {_weights(row) or 'unknown'}; {row.get('reason', '')}", style="dim"
     )
+    if not row["free"]:
+        said = "; ".join(f"{one['what']}: {one['licence']}" for one in row["weights"] if not one.get("free", True))
+        out.print(f"its weights are not free for every use: {said}", style="yellow")
     lines = [("tower", modality, tower["tower"], "") for modality, tower in row["towers"].items()]
     for kind, key in (("weights", "licence"), ("data", "licence"), ("figures", "value")):
         lines += [(kind, one["what"], one[key], one["source"]) for one in row.get(kind, [])]

@@ -50,7 +50,7 @@ def answer_problems(app: FastAPI) -> None:
     @app.exception_handler(HearseeError)
     async def of_ours(_: Request, error: HearseeError) -> JSONResponse:
         status, title = next((known for kind, known in _STATUS.items() if isinstance(error, kind)), (500, "Failed"))
-        return problem(status, title, str(error))
+        return problem(status, title, "; ".join((str(error), *error.details)))
 
     @app.exception_handler(RequestValidationError)
     async def of_shape(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -78,14 +78,14 @@ def preset_space(name: str, environ: Mapping[str, str] | None = None) -> Space:
     preset = read_preset(name)
     if not preset.towers:
         raise NotFound(f"space {name!r} is brought by another package, which is not installed")
+    if not preset.free:  # before they are looked for: whoever is to fetch them should know
+        logger.warning("space %s uses weights that are not free for every use: %s", name, preset.licences)
     towers = {
         modality: make_tower(tower, modality, placed_options(name, options))
         for modality, (tower, options) in preset.towers.items()
     }
     trained = find_heads(name, os.environ if environ is None else environ)
     heads = {modality: _head(preset, modality, tower, trained) for modality, tower in towers.items()}
-    if not preset.free:
-        logger.warning("space %s uses weights that are not free for every use: %s", name, preset.licences)
     alone = sorted(towers.keys() - preset.aligned - trained.keys())
     if alone:
         logger.warning(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,25 @@ def test_one_space_tells_licences_figures_and_reason(capsys: pytest.CaptureFixtu
     shown = capsys.readouterr().out
     for said in ("MIT", "LAION-2B-en", "66.8", "Retrieval quality per CPU second"):
         assert said in shown
+
+
+def test_what_is_not_free_says_so_though_its_weights_are_not_here(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for name in ("HF_HUB_CACHE", "HEARSEE_MODELS"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert run(["spaces", "small-clap"]) == 0
+    notice = "timm/MobileCLIP2-S0-OpenCLIP: Apple AMLR: research only, not commercial"
+    assert f"its weights are not free for every use: {notice}\n" in capsys.readouterr().out
+    (tmp_path / "bell.txt").write_text("a bell")
+    at = ("--library", str(tmp_path / "library"))
+    assert run(["index", str(tmp_path / "bell.txt"), "--space", "small-clap", *at]) == 1
+    assert "no weights of 'timm/MobileCLIP2-S0-OpenCLIP'" in capsys.readouterr().err
+    assert notice in caplog.text
 
 
 def test_an_unknown_space_is_named(capsys: pytest.CaptureFixture[str]) -> None:
