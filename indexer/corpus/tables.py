@@ -101,7 +101,8 @@ class _Table:
         used = {*media, texts, "group", "modality"}
         metadata = {name: _clean(value) for name, value in row.items() if name not in used}
         given = row.get("modality")
-        found = [self._media(row[name], _modality(given, name), key) for name in media]
+        # A refusal has a name of its own: under the row's it would drop the row's text, in turns with it.
+        found = [self._media(row[name], _modality(given, name), f"{key}.{name}" if words else key) for name in media]
         group = _text_or_none(row.get("group"))
         if group is None and len(words) + len(found) > 1:
             group = found[0].uri if found else self.uri(key)

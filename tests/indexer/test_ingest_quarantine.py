@@ -64,6 +64,16 @@ def test_quarantine_forgets_what_is_gone(shop: Shop) -> None:
     assert shop.quarantine() == {}
 
 
+def test_a_row_whose_path_names_no_file_keeps_its_words_and_is_said_every_time(shop: Shop) -> None:
+    table = shop.table({"image": {"bytes": "x", "path": "a.png"}, "caption": "owl"})
+    shop.run(table)
+    for _ in range(2):
+        assert counts(shop.run(table)) == (0, 0, 1, 0, 1)
+        assert [row.text for row in shop.items().values()] == ["owl"]
+        assert all("bytes inside the table" in reason for reason in shop.quarantine().values())
+        assert len(shop.quarantine()) == 1
+
+
 def test_a_file_that_cannot_be_read_for_now_keeps_its_item(shop: Shop) -> None:
     uri = shop.put("a.png", png(1))
     table = shop.table({"path": "a.png"}, {"text": "owl"})
