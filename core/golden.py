@@ -127,23 +127,24 @@ class GoldenTower:
             now = golden_of(self.inner, self._modality)
         except (HearseeError, ValueError, ArithmeticError) as error:  # a plug-in that takes no such media, perhaps
             if before is not None:
-                raise Refused(self._drifted(before, None, str(error))) from error
+                raise self._drifted(before, None, str(error)) from error
             return
         if before is None:
             if self._keep is not None:
                 self._keep(now)
             return
         if (said := before.drift(now)) is not None:
-            raise Refused(self._drifted(before, now, said))
+            raise self._drifted(before, now, said)
 
-    def _drifted(self, before: Golden, now: Golden | None, said: str) -> str:
+    def _drifted(self, before: Golden, now: Golden | None, said: str) -> Refused:
         mine = now.fingerprint[:SHOWN] if now is not None else "none"
-        turns = "" if now is None else f"; {before.turns(now)}"
-        return (
+        details = [f"golden vectors: {before.fingerprint[:SHOWN]} -> {mine}"]
+        details += [] if now is None else [f"libraries: {before.turns(now)}"]
+        return Refused(
             f"the {self._modality} tower {self.contract.tower} gives other vectors than when {self._where} was filled: "
-            f"{said}, under one contract ({self.contract.fingerprint[:SHOWN]}); golden vectors: "
-            f"{before.fingerprint[:SHOWN]} -> {mine}{turns}; go back to those releases, or encode everything anew "
-            "beside it: `hearsee space add NAME --anew`, then `hearsee space switch NAME`"
+            f"{said}, under one contract ({self.contract.fingerprint[:SHOWN]}): go back to the releases of then, or "
+            "encode everything anew beside it: `hearsee space add NAME --anew`, then `hearsee space switch NAME`",
+            details=details,
         )
 
 

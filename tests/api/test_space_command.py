@@ -50,7 +50,11 @@ def test_a_library_moves_and_moves_back(own_world: World, tmp_path: Path, capsys
     assert f"switch {name}" in shown("switch", "hash")
     assert "is live" in shown("switch", str(tmp_path / "x" / ".." / "other"))  # the folder, however it is written
     shown("switch", "hash")
-    assert "dropped" in shown("drop", name)
+    dropped = say("drop", name)
+    assert (dropped["name"], dropped["points"]) == (name, added["points"])
+    assert [row["name"] for row in say("list")["spaces"]] == ["hash"]
+    assert run(["verify", "--library", str(own_world.library), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["problems"] == []
     assert "no space 'second' lies beside 'hash': there is none" in shown("drop", "second", code=1)
     assert "'hash' is live already" in shown("switch", "hash", code=1)
     assert "hash" in shown("list")

@@ -129,7 +129,7 @@ def test_a_tower_is_held_against_what_is_kept_once_before_its_first_vector() -> 
     for _ in range(2):
         with pytest.raises(Refused) as refused:
             other.encode([piece])
-    said = str(refused.value)
+    said = "; ".join((str(refused.value), *refused.value.details))
     mine, theirs = (golden_of(tower, Modality.IMAGE).fingerprint[:12] for tower in (Squares(), Squares("bilinear")))
     for part in (
         "the image tower squares",

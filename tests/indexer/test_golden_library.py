@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,21 @@ def test_drift_is_refused_by_who_asks_and_by_who_indexes(mover: Mover) -> None:
         assert len(
             library.space.tower(Modality.IMAGE).encode(prepare_media(Modality.IMAGE, raw, library.space, Limits()))
         )
+
+
+def test_another_release_that_changes_vectors_is_named_with_both_versions(mover: Mover) -> None:
+    old = golden_of(HashEncoder(TEXT, preparation="tests.indexer.test_golden_library:shouted"), TEXT)
+    then = Golden(old.rows, {**old.libraries, "numpy": "0.9"})
+    with mover.writer() as writer, writer.catalog._database.writing() as db:
+        db.exec_driver_sql("UPDATE towers SET golden = ? WHERE modality = 'text'", (then.text,))
+    with mover.open() as library, pytest.raises(Refused, match="gives other vectors") as refused:
+        ask(library)
+    assert "\n" not in str(refused.value)
+    now = golden_of(HashEncoder(TEXT), TEXT)
+    assert refused.value.details == (
+        f"golden vectors: {then.fingerprint[:12]} -> {now.fingerprint[:12]}",
+        f"libraries: numpy 0.9 -> {version('numpy')}",
+    )
 
 
 def test_after_a_drift_everything_is_encoded_anew_beside(mover: Mover) -> None:
