@@ -23,6 +23,7 @@ from hearsee.indexer.shards.proposing import (
     answer,
     blocks,
     breadths,
+    by_itself,
     bytes_in_lists,
     cost_of_lists,
     lists_to_probe,
@@ -39,6 +40,9 @@ SAMPLES = 20_000  # at least, for the codes
 LEAST_LEAN = 1e-3  # below it, lists are ranked by cosine all the same
 EXACT = 1e-9  # of a sum
 RANKED = 1 << 20  # scores of lists held at once: 4 MiB
+# Queries up to which lists are scanned on one core: FAISS's other threads keep turning for milliseconds when they are
+# done, on the cores where numpy's would multiply the next batch.
+ON_ONE = 127
 SOME = 8  # from so many queries on, choosing lists for each is quicker than FAISS, which takes one number for all
 
 
@@ -186,7 +190,8 @@ class ListShard:
         few, at = min(k * effort.refine, len(self)), faiss.swig_ptr
         scores, rows = np.empty((len(units), few), np.float32), np.empty((len(units), few), np.int64)
         params = faiss.SearchParametersIVF(nprobe=lists.shape[1])  # type: ignore[call-arg]
-        self._lists.search_preassigned_c(
-            len(units), at(queries), few, at(lists), at(adds), at(scores), at(rows), False, params
-        )
+        with by_itself(len(units), ON_ONE):
+            self._lists.search_preassigned_c(
+                len(units), at(queries), few, at(lists), at(adds), at(scores), at(rows), False, params
+            )
         return self._refiner.best(units, rows, k)

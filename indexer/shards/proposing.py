@@ -138,10 +138,10 @@ def answer(
 
 
 @contextmanager
-def by_itself(queries: int) -> Iterator[None]:
-    """One query stays on one core: FAISS would wake the others for steps that are shorter than waking them."""
+def by_itself(queries: int, most: int = 1) -> Iterator[None]:
+    """So few queries stay on one core: FAISS would wake the others for steps that are shorter than waking them."""
     threads = faiss.omp_get_max_threads()  # of the thread that calls; others keep theirs
-    if queries > 1 or threads == 1:
+    if queries > most or threads == 1:
         yield
         return
     faiss.omp_set_num_threads(1)

@@ -20,5 +20,8 @@ def test_one_query_keeps_one_core_and_gives_the_others_back() -> None:
         assert faiss.omp_get_max_threads() == 3
         with by_itself(2):
             assert faiss.omp_get_max_threads() == 3
+        with by_itself(2, most=2):
+            assert faiss.omp_get_max_threads() == 1
+        assert faiss.omp_get_max_threads() == 3
     finally:
         faiss.omp_set_num_threads(before)
