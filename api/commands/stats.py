@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Older SQLite may lose a checkpoint when two connections reset the WAL at the same moment.
 SOUND_SQLITE = (3, 51, 3)
+SHOWN_MIXES = 5  # of one way to fuse
 
 
 def stats(library: LibraryOption = None, database: DatabaseOption = None, as_json: JsonOption = False) -> None:
@@ -62,7 +63,7 @@ def show_stats(known: dict[str, Any]) -> None:
         ("catalog", known["database"]),
         ("faiss", f"{known['faiss']} on {known['device']}"),
         *((f"search {row['modality']}", _told(row)) for row in known["searched"]),
-        *(("fusion", f"{row['mix']} for {row['wanted']}: {row['method']}") for row in known["fusion"]),
+        *(("fusion", told) for told in fused(known["fusion"])),
     ]
     out = console()
     out.print(table(str(known["library"]), ("", ""), rows))
@@ -112,6 +113,17 @@ def _fusion(library: Path, space: Space) -> list[dict[str, Any]]:
         if choices is not None:
             return [{**choice.as_dict(), "generation": choices.generation} for choice in choices.rows]
     return []
+
+
+def fused(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """One line a method: some forty lines of mixes would push the rest off the screen; --json has them all."""
+    mixes: dict[str, list[str]] = {}
+    for row in rows:
+        mixes.setdefault(row["method"], []).append(f"{row['mix']} for {row['wanted']}")
+    return [
+        f"{method}: {', '.join(named) if len(named) <= SHOWN_MIXES else f'{len(named)} mixes (--json names them)'}"
+        for method, named in mixes.items()
+    ]
 
 
 def _faiss() -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hearsee.api.commands.stats import fused
 from hearsee.api.main import run
 from hearsee.core.errors import Damaged
 from hearsee.core.modality import Modality
@@ -133,6 +134,15 @@ def test_a_search_uses_what_the_command_kept(home: Path, capsys: pytest.CaptureF
         assert searcher.search(text="bell", like=1, wanted="audio", k=3).hits
     assert run(["stats", "--library", str(home)]) == 0
     assert "image+text" in capsys.readouterr().out
+
+
+def test_many_mixes_are_counted_and_few_are_named() -> None:
+    many = [{"mix": f"image+{n}", "wanted": "audio", "method": "additive"} for n in range(6)]
+    few = [{"mix": "image+text", "wanted": wanted, "method": "fixed"} for wanted in ("audio", "text")]
+    assert fused(many + few) == [
+        "additive: 6 mixes (--json names them)",
+        "fixed: image+text for audio, image+text for text",
+    ]
 
 
 def choices(*rows: Choice) -> Choices:
