@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from functools import lru_cache, wraps
 from math import ceil, gcd, pi
+from typing import ParamSpec
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -21,6 +22,7 @@ BLOCKS = True  # long sounds may come as hearsee.core.media.blocks
 LEAST_SECONDS = 0.5  # a shorter rest behind the last whole window is not a window of its own
 
 Samples = NDArray[np.float32]  # (frames,)
+Asked = ParamSpec("Asked")
 
 
 def windows_rule(window: float, hop: float) -> str:
@@ -30,12 +32,12 @@ def windows_rule(window: float, hop: float) -> str:
     )
 
 
-def sound(media: Media, *, rate: int, window: float, hop: float) -> list[Piece]:
-    """One piece for each window, (frames,) float32 at the tower's rate."""
-    return [Piece(samples, span) for samples, span in _windows(media, rate, window, hop)]
+def each_sound(media: Media, *, rate: int, window: float, hop: float) -> Iterator[Piece]:
+    """One piece for each window, (frames,) float32 at the tower's rate; read from the sound when it is asked for."""
+    return (Piece(samples, span) for samples, span in _windows(media, rate, window, hop))
 
 
-def log_mel(
+def each_log_mel(
     media: Media,
     *,
     rate: int,
@@ -47,10 +49,21 @@ def log_mel(
     low: float,
     high: float,
     scale: str,
-) -> list[Piece]:
+) -> Iterator[Piece]:
     """One piece for each window: decibels of its mel bands, (columns, mels) float32."""
     bank = mel_bank(rate, fft, mels, low, high, scale)
-    return [Piece(_decibels(samples, bank, fft, stride), span) for samples, span in _windows(media, rate, window, hop)]
+    return (Piece(_decibels(samples, bank, fft, stride), span) for samples, span in _windows(media, rate, window, hop))
+
+
+def _all_of(each: Callable[Asked, Iterator[Piece]]) -> Callable[Asked, list[Piece]]:
+    @wraps(each)
+    def all_of(*media: Asked.args, **options: Asked.kwargs) -> list[Piece]:
+        return list(each(*media, **options))
+
+    return all_of
+
+
+sound, log_mel = _all_of(each_sound), _all_of(each_log_mel)
 
 
 def _windows(media: Media, rate: int, window: float, hop: float) -> Iterator[tuple[Samples, Span]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import json
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,45 +48,68 @@ def takes_blocks(name: str) -> bool:
     return bool(getattr(importlib.import_module(name.partition(":")[0]), "BLOCKS", False))
 
 
+@functools.cache
+def find_each(name: str) -> Callable[[Media], Iterable[Piece]]:
+    """A preparation, or what makes its pieces one by one: `each_sound` beside a function `sound`."""
+    path, asked, options = name.partition("?")
+    module, _, function = path.partition(":")
+    if hasattr(importlib.import_module(module), f"each_{function}"):
+        return find_preparation(f"{module}:each_{function}{asked}{options}")
+    return find_preparation(name)
+
+
 def prepare(preparation: str, modality: Modality, raw: bytes, limits: Limits, track: str | None = None) -> list[Piece]:
     """Decode bytes within the limits and cut them into pieces; BadMedia says what is wrong with them.
 
     `track` names the preparation of a film's sound, whose pieces follow those of its pictures.
     """
+    return list(prepared(preparation, modality, raw, limits, track))
+
+
+def prepared(
+    preparation: str, modality: Modality, raw: bytes, limits: Limits, track: str | None = None
+) -> Iterator[Piece]:
+    """The same, piece by piece as they are decoded: what is wrong may be said after some of them."""
     if len(raw) > limits.max_file_bytes:
         raise BadMedia(f"{len(raw):,} bytes, the limit is {limits.max_file_bytes:,}")
     if not raw:
         raise BadMedia("an empty text" if modality is Modality.TEXT else "an empty file")
-    function = find_preparation(preparation)
+    find_preparation(preparation)  # one that is missing is not the media's fault
     film = modality is Modality.IMAGE and is_film(raw)
     media = None if film else decode(modality, raw, limits, find_shrink(preparation), takes_blocks(preparation))
+    made = False
     try:
-        pieces = function(media) if media is not None else _of_film(function, track, raw, limits)
+        for piece in find_each(preparation)(media) if media is not None else _of_film(preparation, track, raw, limits):
+            if np.asarray(piece.data).dtype.kind not in "biuf":
+                made = False
+                break
+            made = True
+            yield piece
         if takes_blocks(preparation):
             _finish(media)
     except (HearseeError, MemoryError):
         raise
     except Exception as error:
         raise BadMedia(f"cannot be prepared for its tower: {type(error).__name__}: {error}") from error
-    if not pieces or any(np.asarray(piece.data).dtype.kind not in "biuf" for piece in pieces):
+    if not made:
         raise BadMedia(f"preparation {preparation!r} made nothing of it that a tower can take")
-    return pieces
 
 
-def _of_film(see: Preparation, track: str | None, raw: bytes, limits: Limits) -> list[Piece]:
+def _of_film(preparation: str, track: str | None, raw: bytes, limits: Limits) -> Iterator[Piece]:
     from hearsee.core.media.films import Film
 
     try:
-        film = Film(raw, limits)
-        pieces = [Piece(piece.data, span) for picture, span in film.frames() for piece in see(picture)]
+        film, see = Film(raw, limits), find_preparation(preparation)
+        for picture, span in film.frames():
+            yield from (Piece(piece.data, span) for piece in see(picture))
         if track is not None and (heard := film.sound(takes_blocks(track))) is not None:
-            pieces += [Piece(piece.data, piece.span, Modality.AUDIO) for piece in find_preparation(track)(heard)]
+            for piece in find_each(track)(heard):
+                yield Piece(piece.data, piece.span, Modality.AUDIO)
             _finish(heard)
     except (HearseeError, MemoryError):
         raise
     except Exception as error:  # hostile bytes leave the library's objects half made
         raise BadMedia("damaged: the film contradicts itself") from error
-    return pieces
 
 
 def _finish(media: Media | None) -> None:

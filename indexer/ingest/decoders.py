@@ -17,6 +17,7 @@ from hearsee.core.media.limits import Limits
 from hearsee.core.modality import Modality
 from hearsee.indexer.ingest.gauge import Gauge
 from hearsee.indexer.ingest.process import Died, Late, Process
+from hearsee.indexer.ingest.rest import Rest
 
 Pieces: TypeAlias = list[Piece]
 # Jobs that a process holds: the next ones travel while it works on the first. Many small ones, because its thread here
@@ -27,13 +28,14 @@ START_SECONDS = 60.0  # for a process to come up on a busy machine
 START_HINT = "run `python -m hearsee.indexer.ingest.worker < /dev/null` to see why"
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Job:
     number: int  # in the order of submission
     modality: Modality
     preparation: str
     raw: bytes
     done: Future[Pieces]
+    rest: Rest | None
 
 
 class Decoders:
@@ -59,15 +61,20 @@ class Decoders:
         self._submitted = 0
         self._closing = False
         self._running: set[Process] = set()
+        self._rests: set[Rest] = set()  # of items whose first pieces are out
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._serve, name=f"decoder-{n}", daemon=True) for n in range(workers)]
         for thread in self._threads:
             thread.start()
 
-    def submit(self, modality: Modality, preparation: str, raw: bytes) -> Future[Pieces]:
+    def submit(self, modality: Modality, preparation: str, raw: bytes, rest: Rest | None = None) -> Future[Pieces]:
+        """All of its pieces; or, of a long item, the first of them, and the others through `rest`, where it is given.
+
+        Only the pieces in the result are to be released.
+        """
         done: Future[Pieces] = Future()
         self._gauge.enter("decode")
-        self._jobs.put(_Job(self._submitted, modality, preparation, raw, done))
+        self._jobs.put(_Job(self._submitted, modality, preparation, raw, done, rest))
         self._submitted += 1
         return done
 
@@ -80,6 +87,8 @@ class Decoders:
             self._closing = True
             for process in self._running:
                 process.kill()
+            for rest in self._rests:
+                rest.close()
         self._room.open_wide()
         for _ in self._threads:
             self._jobs.put(None)
@@ -156,7 +165,7 @@ class Decoders:
         alive = True
         try:
             self._start(process)
-            pieces = process.answer(time.monotonic() + seconds)
+            pieces = self._heard_out(held[0], process, seconds)
         except MemoryError:
             gigabytes = self._limits.worker_bytes / 2**30
             alive, error = False, BadMedia(f"decoding needed more than {gigabytes:.3g} GB of memory")
@@ -169,12 +178,44 @@ class Decoders:
             alive = isinstance(other, BadMedia)
         job = held.popleft()
         self._gauge.leave("decode")
-        self._room.hold(_size(pieces))
-        if error is not None:
+        if job.rest is not None and job.rest.coming:
+            job.rest.end(error)
+            with self._lock:
+                self._rests.discard(job.rest)
+        elif error is not None:
             job.done.set_exception(error)
         else:
+            self._room.hold(_size(pieces))
             job.done.set_result(pieces)
         return alive
+
+    def _heard_out(self, job: _Job, process: Process, seconds: float) -> Pieces:
+        """The pieces of the oldest job; none, where they were handed on as they came."""
+        pieces: Pieces = []
+        more = True
+        while more:
+            began = time.monotonic()
+            group, more = process.answer(began + seconds)
+            seconds -= time.monotonic() - began  # only waiting for the process counts, not for who takes its pieces
+            if job.rest is None:
+                pieces += group
+            elif job.rest.coming:
+                job.rest.put(group)
+            elif more:
+                self._begin_rest(job.rest)
+                job.raw = b""  # the process has all of it, and who dies now is not given it again
+                self._room.hold(_size(group))
+                job.done.set_result(group)
+            else:
+                pieces = group
+        return pieces
+
+    def _begin_rest(self, rest: Rest) -> None:
+        rest.coming = True
+        with self._lock:
+            self._rests.add(rest)
+            if self._closing:  # between `close` closing them all and this one
+                rest.close()
 
 
 class _Room:

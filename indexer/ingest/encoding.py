@@ -17,7 +17,6 @@ from hearsee.core.media.kinds import Piece
 from hearsee.core.modality import Modality
 from hearsee.core.space import Space
 from hearsee.core.vectors import Vectors
-from hearsee.indexer.batch import Beside
 from hearsee.indexer.ingest.channel import Channel
 from hearsee.indexer.ingest.gauge import Gauge
 from hearsee.indexer.ingest.work import Work
@@ -63,16 +62,41 @@ class Encoding:
             while (first := self._work.get()) is not None:
                 gathered = self._gather(first)
                 self._timed(gathered)
-                with self.progress:
-                    for work, _ in gathered:
-                        work.done = True
-                    self.progress.notify_all()
+                for work, pieces in gathered:
+                    work.pieces = None
+                    self._release(pieces)
+                works = [work for work, _ in gathered]
+                del gathered, pieces
+                if (last := works[-1]).goes_on:
+                    self._tell_done(works[:-1])
+                    self._go_on(last)
+                self._tell_done(works)
         except BaseException as error:
             with self.progress:
                 self.failure = None if self._closed else error
                 self.progress.notify_all()
         finally:
             self._threads.restore()
+
+    def _tell_done(self, works: Sequence[Work]) -> None:
+        with self.progress:
+            for work in works:
+                work.done = True
+            self.progress.notify_all()
+
+    def _go_on(self, work: Work) -> None:
+        """Encode what follows the first pieces of a long item while it is decoded: all of it, or nothing is kept."""
+        assert work.rest is not None
+        try:
+            for pieces in work.rest:
+                if work.error is None:  # else only heard out, so that its process comes to the next one
+                    self._timed([(work, pieces)])
+        except BadMedia as error:
+            work.error = str(error)
+        work.rest = None
+        if work.error is not None:
+            self.points -= work.points
+            work.drop()
 
     def _timed(self, gathered: Sequence[tuple[Work, list[Piece]]]) -> None:
         began = time.monotonic()
@@ -91,7 +115,7 @@ class Encoding:
         patience = GATHER_SECONDS if self._last_seconds < GATHER_SECONDS else 0.0
         until = time.monotonic() + patience
         points = len(gathered[0][1])
-        while len(gathered) < self._most and points < self._most:
+        while len(gathered) < self._most and points < self._most and not gathered[-1][0].goes_on:
             work = self._work.peek(until - time.monotonic())
             if work is None:
                 break
@@ -121,9 +145,6 @@ class Encoding:
             mine = [(work, some) for work, some in mine if some]
             if mine:
                 self._encode_modality(modality, mine)
-        for work, pieces in gathered:
-            work.pieces = None
-            self._release(pieces)
 
     def _encode_modality(self, modality: Modality, mine: Sequence[tuple[Work, list[Piece]]]) -> None:
         tower = self._space.tower(modality)
@@ -137,10 +158,7 @@ class Encoding:
             try:
                 own = tower.encode(some) if rows is None else rows[at : at + len(some)]
                 vectors, spans = _checked(own, len(some)), [piece.span for piece in some]
-                if modality is work.entry.modality:
-                    work.vectors, work.spans = vectors, spans
-                else:
-                    work.beside = Beside(modality, vectors, spans)
+                work.extend(modality, vectors, spans)
                 self.points += len(some)
             except (BadInput, BadMedia, ValueError, ArithmeticError) as error:
                 work.error = f"its tower cannot encode it: {error}"

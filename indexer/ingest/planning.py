@@ -18,6 +18,7 @@ from hearsee.indexer.catalog import Known, Placed, fields_hash
 from hearsee.indexer.corpus import Entry, Rejected
 from hearsee.indexer.corpus.tables import hash_of
 from hearsee.indexer.ingest.decoders import Decoders
+from hearsee.indexer.ingest.rest import Rest
 from hearsee.indexer.ingest.work import Kind, Read, Work
 from hearsee.indexer.writer import Writer
 
@@ -66,7 +67,8 @@ class Planner:
                 self._again(work, places)
             else:
                 self._flying[work.content_key] = work
-                work.pieces, work.done = self._prepare(work.entry.modality, raw), False
+                work.rest = Rest() if work.entry.modality is not Modality.TEXT else None
+                work.pieces, work.done = self._prepare(work.entry.modality, raw, work.rest), False
         return works
 
     def _again(self, work: Work, places: Sequence[Placed]) -> None:
@@ -105,11 +107,11 @@ class Planner:
         kind = Kind.UNCHANGED if known.source == read.source else Kind.MOVED
         return Work(read, kind, size, known, done=True)
 
-    def _prepare(self, modality: Modality, raw: bytes) -> Future[list[Piece]]:
+    def _prepare(self, modality: Modality, raw: bytes, rest: Rest | None) -> Future[list[Piece]]:
         """Texts are cheap and harmless, so they are prepared here; media travel to a process that may die."""
         preparation = self._space.tower(modality).preparation
         if modality is not Modality.TEXT:
-            return self._decoders.submit(modality, preparation, raw)
+            return self._decoders.submit(modality, preparation, raw, rest)
         done: Future[list[Piece]] = Future()
         try:
             done.set_result(prepare(preparation, modality, raw, self._limits))

@@ -83,8 +83,11 @@ class Process:
             self._queue(job, raw)
         self._write()
 
-    def answer(self, deadline: float) -> list[Piece]:
-        """The pieces of the oldest job; BadMedia when that is the answer, Late or Died when there is none."""
+    def answer(self, deadline: float) -> tuple[list[Piece], bool]:
+        """Pieces of the oldest job, and whether it has more of them.
+
+        BadMedia when that is the answer, or how it ends; Late or Died when there is none.
+        """
         (length,) = LENGTH.unpack(self._read(LENGTH.size, deadline))
         header = json.loads(self._read(length, deadline))
         if "bad" in header:
@@ -100,7 +103,7 @@ class Process:
             self._fill(data.reshape(-1).view(np.uint8).data, deadline)
             place = None if span is None else Span(*span)
             pieces.append(Piece(data, place, None if modality is None else Modality(modality)))
-        return pieces
+        return pieces, header.get("more", False)
 
     def how_it_died(self) -> str:
         code = self._child.wait()

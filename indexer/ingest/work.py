@@ -7,12 +7,15 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum
 
+import numpy as np
+
 from hearsee.core.media.kinds import Piece, Span
 from hearsee.core.modality import Modality
 from hearsee.core.vectors import Vectors
 from hearsee.indexer.batch import Beside
 from hearsee.indexer.catalog import Known
 from hearsee.indexer.corpus import Entry, Rejected
+from hearsee.indexer.ingest.rest import Rest
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Work:
     error: str | None = None  # why it goes into quarantine
     keep: bool = False  # with an error: what the library has of it stays
     pieces: Future[list[Piece]] | None = None  # being decoded
+    rest: Rest | None = None  # what may follow those pieces
     twin: Work | None = None  # earlier work with the same bytes: its vectors are shared
     vectors: Vectors | None = None  # (points, dim)
     spans: Sequence[Span | None] = ()
@@ -71,6 +75,30 @@ class Work:
     @property
     def content_key(self) -> tuple[Modality, str]:
         return self.entry.modality, self.read.content
+
+    @property
+    def goes_on(self) -> bool:
+        """More pieces follow those that are there."""
+        return self.rest is not None and self.rest.coming
+
+    @property
+    def points(self) -> int:
+        return len(self.spans) + (0 if self.beside is None else len(self.beside.spans))
+
+    def extend(self, modality: Modality, vectors: Vectors, spans: Sequence[Span | None]) -> None:
+        """Add points behind those that it has."""
+        if modality is self.entry.modality:
+            self.vectors = vectors if self.vectors is None else np.concatenate([self.vectors, vectors])
+            self.spans = [*self.spans, *spans]
+        elif self.beside is None:
+            self.beside = Beside(modality, vectors, spans)
+        else:
+            vectors = np.concatenate([self.beside.vectors, vectors])
+            self.beside = Beside(modality, vectors, [*self.beside.spans, *spans])
+
+    def drop(self) -> None:
+        """Forget its points: it broke off."""
+        self.vectors, self.spans, self.beside = None, (), None
 
     def settle(self) -> None:
         """Take over from the twin, which comes earlier in every queue and is done when this is asked for."""

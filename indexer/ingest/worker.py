@@ -1,7 +1,9 @@
 """A decoding process: bytes in, pieces out, on pipes; it may die of what it is given.
 
 Run as `python -P -m hearsee.indexer.ingest.worker`. A message is the length of a JSON header, the header, and as many
-raw bytes as its "sizes" add up to. The first message sets the limits; each one after it is a job.
+raw bytes as its "sizes" add up to. The first message sets the limits; each one after it is a job. The pieces of a
+long item come in several messages, of which all but the last say "more"; only what is asked for is decoded, because
+a pipe that nobody reads from is soon full.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import numpy as np
 from hearsee.core.errors import BadInput, BadMedia
 from hearsee.core.media.kinds import Piece
 from hearsee.core.media.limits import Limits
-from hearsee.core.media.prepare import prepare
+from hearsee.core.media.prepare import prepared
 from hearsee.core.modality import Modality
 
 LENGTH = struct.Struct(">I")  # of the header, in bytes
@@ -46,8 +48,15 @@ def main() -> None:
 def _answer(header: dict[str, Any], raw: bytes, limits: Limits, answers: BinaryIO) -> bool:
     """Do one job and say how it went; False when this process should not do another."""
     try:
-        pieces = prepare(header["preparation"], Modality(header["modality"]), raw, limits, header.get("track"))
-        _send(answers, *packed(pieces))
+        group, size = list[Piece](), 0
+        for piece in prepared(header["preparation"], Modality(header["modality"]), raw, limits, header.get("track")):
+            if size >= limits.group_bytes:
+                more, arrays = packed(group)
+                _send(answers, {**more, "more": True}, arrays)
+                group, size = [], 0
+            group.append(piece)
+            size += np.asarray(piece.data).nbytes
+        _send(answers, *packed(group))
     except BadMedia as error:
         _send(answers, {"bad": str(error), "sizes": []})
     except BadInput as error:
