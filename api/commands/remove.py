@@ -17,7 +17,7 @@ def remove(
     database: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take items out of the library (their files stay)."""
+    """Take items out of the library; files stay, and `hearsee index` over them takes them in again."""
     from hearsee.api.writing import open_writer
 
     with open_writer(settings_from(library, database)) as writer:
