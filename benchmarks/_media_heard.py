@@ -25,7 +25,6 @@ from hearsee.core.space import load_space
 from hearsee.indexer.writer import Writer
 
 RATE = 16_000
-MINUTES = (5, 60)
 CODINGS: dict[str, dict[str, Any]] = {
     "wav": {"format": "WAV"}, "flac": {"format": "FLAC"},
     "mp3": {"format": "MP3", "bitrate_mode": "CONSTANT", "compression_level": 0.5}, "ogg": {"format": "OGG"},
@@ -35,25 +34,25 @@ HEARSEE = Path(sys.executable).with_name("hearsee")
 LEAST_COSINE = 1 - 1e-4
 
 
-def heard(folder: Path) -> dict[str, Any]:
-    """Each coding of each kind, five minutes and an hour, a library each; then all of the short ones in one batch."""
+def heard(folder: Path, short: int, long: int) -> dict[str, Any]:
+    """A short and a long sound of each coding, a library each; then all of the short ones in one batch."""
     space = clap_space(folder / "space")
     runs = []
     for number, coding in enumerate(CODINGS):
         kind = KINDS[number % 2]
-        for minutes in MINUTES:
+        for minutes in (short, long):
             place = folder / f"{coding}-{minutes}"
             write(place / "media" / f"{kind}.{coding}", kind, minutes, CODINGS[coding])
             runs.append({"coding": coding, "kind": kind, "minutes": minutes, **indexed(place, space)})
-            if minutes == MINUTES[1]:
+            if minutes == long:
                 next((place / "media").iterdir()).unlink()
     together = folder / "together"
     (together / "media").mkdir(parents=True)
     for number, coding in enumerate(CODINGS):
         name = f"{KINDS[number % 2]}.{coding}"
-        os.link(folder / f"{coding}-{MINUTES[0]}" / "media" / name, together / "media" / name)
+        os.link(folder / f"{coding}-{short}" / "media" / name, together / "media" / name)
     indexed(together, space)
-    alone = {coding: vectors(folder / f"{coding}-{MINUTES[0]}", space, coding) for coding in CODINGS}
+    alone = {coding: vectors(folder / f"{coding}-{short}", space, coding) for coding in CODINGS}
     least = {coding: least_cosine(rows, vectors(together, space, coding)) for coding, rows in alone.items()}
     return {"runs": runs, "alone or among others": least, "same": min(least.values()) >= LEAST_COSINE}
 

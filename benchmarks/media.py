@@ -1,14 +1,15 @@
 """What decoding costs: pictures against the stock transform, an hour of sound in flat memory. Ratios of one run.
 
-`python benchmarks/media.py [--json] [--photos FOLDER] [--mobilenet FILE] [--sound | --pictures]`. Pictures are JPEGs
-of 640 and 1280 pixels across and of 12 megapixels: every second photo of the folder (the others were for choosing),
-made larger with some grain, else textures made by code. Stock is open_clip's own transform, which ends in a float
-tensor; ours is what a space for real media does: draft, one fused cut, whole numbers to the device and scaled there.
-Both are counted in seconds of one core (CPU time), file by file in turns. How alike the vectors are is asked of a
-ViT-B/32 with random weights, and of a real MobileNet where its .tflite file is given (`pip install ai-edge-litert`):
-in eight bits, as it comes, and with the same weights in floats. Beside that stands what another library gives,
-undrafted, by the same kernel: torchvision on tensors. Eight bits cannot tell either from stock, so that only floats
-are held against 0.999. Every sound is made by code; `_media_heard.py` sends them through `hearsee index`.
+`python benchmarks/media.py [--json] [--photos FOLDER] [--mobilenet FILE] [--count N] [--minutes SHORT LONG]`, and
+`--sound` or `--pictures` for one half. Pictures are JPEGs of 640 and 1280 pixels across and of 12 megapixels: every
+second photo of the folder (the others were for choosing), made larger with some grain, else textures made by code.
+Stock is open_clip's own transform, which ends in a float tensor; ours is what a space for real media does: draft, one
+fused cut, whole numbers to the device and scaled there. Both are counted in seconds of one core (CPU time), file by
+file in turns. How alike the vectors are is asked of a ViT-B/32 with random weights, and of a real MobileNet where its
+.tflite file is given (`pip install ai-edge-litert`): in eight bits, as it comes, and with the same weights in floats.
+Beside that stands what another library gives, undrafted, by the same kernel: torchvision on tensors. Eight bits cannot
+tell either from stock, so that only floats are held against 0.999. Every sound is made by code; `_media_heard.py`
+sends them through `hearsee index`.
 """
 
 from __future__ import annotations
@@ -68,8 +69,13 @@ def main() -> None:
     only = options.add_mutually_exclusive_group()
     only.add_argument("--sound", action="store_true", help="only what is heard")
     only.add_argument("--pictures", action="store_true", help="only what is seen")
+    options.add_argument(
+        "--minutes", type=int, nargs=2, default=MINUTES, metavar=("SHORT", "LONG"), help="how long sounds are: 5 60"
+    )
     options.add_argument("--hear", type=int, help=argparse.SUPPRESS)  # minutes, in a process of its own
     given = options.parse_args()
+    if not 0 < given.minutes[0] < given.minutes[1] <= MINUTES[1]:
+        options.error(f"--minutes {given.minutes[0]} {given.minutes[1]}: 0 < SHORT < LONG <= {MINUTES[1]}")
     if given.hear is not None:
         print(json.dumps(hear(given.hear)))
         return
@@ -77,9 +83,9 @@ def main() -> None:
     if not given.sound:
         answer["pictures"] = see(given.photos, given.mobilenet, given.count)
     if not given.pictures:
-        answer["windows"] = [alone(minutes) for minutes in MINUTES]
+        answer["windows"] = [alone(minutes) for minutes in given.minutes]
         with tempfile.TemporaryDirectory() as folder:
-            answer["heard"] = heard(Path(folder))
+            answer["heard"] = heard(Path(folder), *given.minutes)
     print(json.dumps(answer)) if given.json else show(answer)
 
 
@@ -254,7 +260,7 @@ def _tone() -> bytes:
 
 
 def show(answer: dict[str, Any]) -> None:
-    console = Console()
+    console = Console(width=max(Console().width, 110))  # in a pipe too, no name of a column is cut
     if "pictures" in answer:
         table = Table("JPEGs", "kB", "stock ms", "ours ms", "faster", "wanted, as alike", title="Pictures, one core")
         alike = Table("JPEGs", "through", "ours: mean, least", "another library, undrafted", title="Cosine with stock")
