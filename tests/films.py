@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from fractions import Fraction
 from typing import Any, cast
@@ -15,6 +16,7 @@ FPS = 8
 CODERS = {"mp4": ("libx264", "aac"), "webm": ("libvpx", "libopus"), "matroska": ("mpeg4", "flac")}
 
 
+@functools.cache  # coding on several threads does not give the same bytes each time
 def film(
     kind: str = "mp4", *, seconds_each: float = 2.0, sound: bool = True, size: tuple[int, int] = (96, 64),
     hertz: int = 440, colours: tuple[tuple[int, int, int], ...] = COLOURS,
