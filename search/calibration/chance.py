@@ -57,9 +57,13 @@ class Standing:
     words: str
 
 
+# Steering away lowers every cosine by as much as the target lay in what is shunned: no curve was fitted on such ones.
+STEERED = Standing(False, False, "not calibrated: there are no chances where something is steered away")
+
+
 @dataclass(frozen=True)
 class Scales:
-    """All scales of a query, or none where one of its pairs was never calibrated."""
+    """All scales of a query, or none where one of its pairs was never calibrated or something is steered away."""
 
     by_modality: Mapping[Modality, Scale] | None
     standing: Standing
@@ -83,6 +87,8 @@ class Chances:
         reason = _unfit(calibration, self._made_for, asker, wanted, fusion)
         if reason or calibration is None:
             return Scales(None, Standing(False, False, f"not calibrated: {reason}"))
+        if any(part.negative for part in parts):
+            return Scales(None, STEERED)
         asking = [(part, self.background(snapshot, part.modality)) for part in parts if part.sought]
         behind = {one: own for one in wanted if (own := self.background(snapshot, one)) is not None}
         looks = {one: own.look(targets[one][0], left_out) for one, own in behind.items()}

@@ -168,9 +168,22 @@ def test_a_pair_that_was_not_fitted_leaves_the_whole_list_by_cosine(searcher: Se
 
 
 def test_what_chances_are_rough_for_is_said(searcher: Searcher) -> None:
-    rough = searcher.search(like="test:text-3", without="rain", wanted="image")
+    rough = searcher.search(like="test:text-3", edit="rain", wanted="image")
     assert "chances of this query are rough" in rough.calibration.words
     assert rough.hits[0].chance is not None
+
+
+def test_where_something_is_steered_away_nothing_is_called_likely_or_far(searcher: Searcher) -> None:
+    """Cosines of steered targets are lower than all that a curve was fitted on."""
+    steered = searcher.search(like="test:text-3", without={"like": "test:image-7"}, wanted="image,audio")
+    assert not steered.calibration.calibrated
+    assert steered.calibration.words == "not calibrated: there are no chances where something is steered away"
+    assert steered.nothing_close is None
+    assert {hit.chance for hit in steered.hits} == {None}
+    scores = [hit.score for hit in steered.hits]
+    assert scores == sorted(scores, reverse=True)
+    with pytest.raises(BadInput, match=r"min_chance needs chances.*steered away"):
+        searcher.search(like="test:text-3", without={"like": "test:image-7"}, wanted="image", min_chance=0.5)
 
 
 def test_it_is_seen_at_once_when_written_and_stale_when_the_library_has_grown(tmp_path: Path) -> None:
