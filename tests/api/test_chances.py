@@ -148,7 +148,7 @@ def test_http_gives_chances_explanations_and_a_token(client: httpx.Client) -> No
 
 
 def test_http_gives_no_chance_where_something_is_steered_away(client: httpx.Client) -> None:
-    answer = asked(client, like=LIKE, without={"like": ["test:image-7"]}, wanted=["image"])
+    answer = asked(client, like=LIKE, without="rain", wanted=["image"])
     assert (answer["calibration"]["calibrated"], answer["nothing_close"]) == (False, None)
     assert "steered away" in answer["calibration"]["words"]
     assert {hit["chance"] for hit in answer["hits"]} == {None}
