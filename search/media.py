@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,13 @@ def media_bytes(kind: str, value: Any, limits: Limits) -> tuple[bytes, str]:
         return _as_png(value, limits), "the image of the query"
     known = "a PIL image" if kind == "image" else "(samples, rate)"
     raise BadInput(f"{kind} is a {type(value).__name__}: it must be a path, the bytes of a file, or {known}")
+
+
+def content_of(kind: str, value: Any, limits: Limits) -> str | None:
+    """The SHA-256 by which a library knows the same file; none for what has no file."""
+    if not isinstance(value, bytes | bytearray | memoryview | str | Path):
+        return None
+    return sha256(media_bytes(kind, value, limits)[0]).hexdigest()
 
 
 def _read(kind: str, place: str | Path, limits: Limits) -> bytes:

@@ -32,6 +32,7 @@ from hearsee.search.fusion import EncodedPart, Fusion, chosen_fusion, named_fusi
 from hearsee.search.fusion.edits import find_edits, said
 from hearsee.search.fusion.heard import aimed, hardly_heard
 from hearsee.search.judged import Rank, with_chances, with_reasons
+from hearsee.search.media import content_of
 from hearsee.search.parts import PartEncoder, mean_direction
 from hearsee.search.places import Apart, Place, apart, asks_alone, found_places, one_target, part_by_part
 from hearsee.search.plan import Plan, plan
@@ -42,6 +43,7 @@ from hearsee.search.stored import count, exact, item_named, vectors_of
 from hearsee.search.tokens import EncodedQuery, Tokens
 
 SPARE = 64  # places beyond k on the last try, for those that vanish meanwhile
+MOST_COPIES = 100  # of the files that are asked with, left out of their own answer
 SNAPSHOTS_TRIED = 4  # a library that changes faster than it is asked is answered for as it was
 
 
@@ -277,10 +279,19 @@ class Searcher:
             ),
             tuple(part.role for part, _ in found),
             tuple(part.name for part, _ in found),
-            frozenset(item_id for _, (_, item_id, _) in found if item_id is not None),
+            frozenset(item_id for _, (_, item_id, _) in found if item_id is not None)
+            | self._edited([part for part, _ in found]),
             tuple(skipped),
             tuple(part.value for part, _ in found if part.role == "text"),
         )
+
+    def _edited(self, parts: Sequence[Part]) -> frozenset[int]:
+        """Items that are the very files an edit changes: "this picture, but blue" never asks for this picture."""
+        if not any(part.edit for part in parts):
+            return frozenset()
+        files = [part for part in parts if part.kind in ("image", "audio") and not part.negative]
+        known = (content_of(part.kind, part.value, self.settings.limits) for part in files)
+        return frozenset(self.library.catalog.made_of([one for one in known if one is not None])[:MOST_COPIES])
 
     def _vectors(self, parts: Sequence[Part], snapshot: Snapshot) -> list[tuple[Modality, int | None, Vectors]]:
         """Each part's modality and vector, and its id where it is an item, which is not its own answer."""

@@ -68,6 +68,7 @@ _KNOWN = (
     "SELECT uri_hash, id, content, modality, source, fields_hash FROM items WHERE removed IS NULL{known} AND uri_hash"
 )
 _CONTENTS = "SELECT DISTINCT content FROM items WHERE removed IS NULL AND content"
+_MADE_OF = "SELECT id FROM items WHERE removed IS NULL AND content"
 _MODALITIES = {modality.value: modality for modality in Modality}
 _read = json.JSONDecoder().raw_decode
 _AMONG_SQLITE = " IN (SELECT value FROM json_each(?))"
@@ -221,6 +222,10 @@ class Catalog:
             for content, modality, segment_id, row, *span in db.execute(chosen):
                 found[Modality(modality), content].append(Placed(segment_id, row, Span(*span) if span[2] else None))
         return {content: places for content, places in found.items() if content in wanted}
+
+    def made_of(self, contents: Sequence[str]) -> list[int]:
+        """Ids of the live items that were made of these bytes, ascending."""
+        return sorted(row[0] for row in self._among(_MADE_OF, sorted(set(contents)))) if contents else []
 
     def uris_of(self, source: str) -> Iterator[tuple[int, str]]:
         """Id and URI of every live item of the source, ascending by id; commits in between do no harm."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,20 @@ def test_like_leaves_out_the_item_itself(world: World, say: Said) -> None:
     found = say("search", "--like", uri, "--want", "image", "-k", 100)["hits"]
     assert uri not in [hit["item"]["uri"] for hit in found]
     assert len(found) == len([row for row in world.rows if row.get("modality", "image") == "image"]) - 1
+
+
+def test_a_picture_that_is_to_be_different_is_no_answer_wherever_its_bytes_come_from(
+    world: World, say: Said, tmp_path: Path
+) -> None:
+    picture = world.file("image", 2)
+    upload = tmp_path / "upload.png"
+    upload.write_bytes(picture.read_bytes())
+    asked = ("--image", upload, "--want", "image", "-k", 100)
+    every = {hit["item"]["uri"] for hit in say("search", *asked)["hits"]}
+    changed = say("search", *asked, "--but", "blue")
+    assert {hit["item"]["uri"] for hit in changed["hits"]} == every - {picture.as_uri()}
+    assert "leaving out the 1 asked with" in changed["plan"]["words"]
+    assert picture.as_uri() in every  # asked with alone it finds itself
 
 
 def test_a_filter_answers_exactly(world: World, say: Said) -> None:
