@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hearsee.api.names import near
 from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, settings_from
+from hearsee.api.proved import told
 from hearsee.api.terminal import console, print_json, table
 from hearsee.core.errors import BadInput
 
@@ -79,7 +81,7 @@ def index(
     from hearsee.indexer.batch import Commit
     from hearsee.indexer.corpus import open_source
     from hearsee.indexer.ingest import ingest
-    from hearsee.indexer.recall import keep_recall, kind_named
+    from hearsee.indexer.recall import described, keep_recall, kind_named
 
     kind = None if shards is None else kind_named(shards)
     opened = [
@@ -96,16 +98,22 @@ def index(
                     print_json({"generation": commit.generation, "items": commit.items})
 
             report = ingest(writer, opened, writer.space, settings, on_commit=acknowledged, progress=go_on)
-            keep_recall(writer, recall, kind, queries or ())
+            built = time.monotonic()
+            ledger = keep_recall(writer, recall, kind, queries or ())
+            searched = described(ledger, writer.catalog.view().shards) if ledger is not None else []
+            built = time.monotonic() - built
+            report.seconds += built
     except KeyboardInterrupt:
         console(stderr=True).print(
             f"Stopped; {kept:,} items of this run are safe, and the same command goes on from there."
         )
         raise
     if as_json:
-        print_json(totals(report, str(settings.library)))
+        print_json({**totals(report, str(settings.library)), "searched": searched})
     else:
-        show_totals(report, str(settings.library))
+        show_totals(report, str(settings.library), built)
+        for row in searched:
+            console().print(f"search {row['modality']}: {told(row)}", style="dim")
     if report.quarantined and not report.added + report.updated + report.unchanged:
         uri, reason = report.reasons[0]
         raise BadInput(f"nothing could be read; the first of {report.quarantined:,}: {near(uri)}: {reason}")
@@ -125,13 +133,15 @@ def held_up(report: Report) -> str:
     return f"; what the rest waited for: {said}" if report.seconds >= 1.0 else ""
 
 
-def show_totals(report: Report, library: str) -> None:
+def show_totals(report: Report, library: str, built: float = 0.0) -> None:
+    """built: seconds of all that went into shards and their proof."""
     out = console()
     names = ("added", "updated", "unchanged", "removed", "quarantined", "encoded")
     counts = [f"{getattr(report, name):,}" for name in names]
     columns = (*names[:-1], "points encoded")
     out.print(table(f"{library}, generation {report.generation}", columns, [counts], right=range(len(names))))
-    out.print(f"{report.seconds:.1f} s{held_up(report)}", style="dim")
+    shards = f", {built:.1f} s of them to build and prove its shards" if built >= 0.1 else ""
+    out.print(f"{report.seconds:.1f} s{shards}{held_up(report)}", style="dim")
     if report.reasons:
         shown = [(near(uri), reason) for uri, reason in report.reasons[:SHOWN_REASONS]]
         out.print(table("Quarantined: these could not be read", ("item", "reason"), shown))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, settings_from
+from hearsee.api.proved import told
 from hearsee.api.terminal import console, print_json, size, table
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ def show_stats(known: dict[str, Any]) -> None:
         ("on disk", size(known["disk_bytes"])),
         ("catalog", known["database"]),
         ("faiss", f"{known['faiss']} on {known['device']}"),
-        *((f"search {row['modality']}", _told(row)) for row in known["searched"]),
-        *(("fusion", told) for told in fused(known["fusion"])),
+        *((f"search {row['modality']}", told(row)) for row in known["searched"]),
+        *(("fusion", line) for line in fused(known["fusion"])),
     ]
     out = console()
     out.print(table(str(known["library"]), ("", ""), rows))
@@ -81,14 +82,6 @@ def _searched(library: Path, shards: Sequence[ShardRow]) -> list[dict[str, Any]]
         return described(read_ledger(library), shards)
     except Damaged as damaged:
         return [{**row, "reason": f"exact: {damaged}"} for row in described(None, shards)]
-
-
-def _told(row: dict[str, Any]) -> str:
-    proved = [f"{one['recall']:.3f} for {one['asking']} queries, at least {one['low']:.3f}" for one in row["tuned"]]
-    if not row["path"] or not proved:
-        return str(row["reason"])
-    since = f", {row['changed']:,} points came or went since" if row["changed"] else ""
-    return f"{row['reason']}; recall@10 {', '.join(proved)}{since}"
 
 
 def _heads(library: Library) -> dict[str, Any]:

@@ -229,7 +229,9 @@ def test_recall_fits_a_terminal_of_80_columns(world: World) -> None:
 def test_a_recall_is_proved_kept_and_shown(own_world: World, capsys: pytest.CaptureFixture[str]) -> None:
     before = answered(capsys, own_world, "stats")["searched"]
     assert {row["kind"] for row in before} == {"exact"}  # type: ignore[attr-defined]
-    answered(capsys, own_world, "index", own_world.folder, "--recall", "0.9", "--shards", "hnsw")
+    built = answered(capsys, own_world, "index", own_world.folder, "--recall", "0.9", "--shards", "hnsw")
+    assert built["searched"] == answered(capsys, own_world, "stats")["searched"]
+    assert "search text: " in spoken(capsys, own_world, "index", own_world.folder)
     (own_world.folder / "new.txt").write_text("a bell on the left")
     answered(capsys, own_world, "index", own_world.folder)  # says nothing of recall: what was asked for stays
     rows: list[dict[str, object]] = answered(capsys, own_world, "stats")["searched"]  # type: ignore[assignment]
