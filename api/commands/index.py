@@ -10,7 +10,7 @@ import typer
 from hearsee.api.names import near
 from hearsee.api.options import DatabaseOption, JsonOption, LibraryOption, settings_from
 from hearsee.api.proved import told
-from hearsee.api.terminal import console, print_json, table
+from hearsee.api.terminal import console, print_json, table, visible
 from hearsee.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -140,6 +140,8 @@ def show_totals(report: Report, library: str, built: float = 0.0) -> None:
     counts = [f"{getattr(report, name):,}" for name in names]
     columns = (*names[:-1], "points encoded")
     out.print(table(f"{library}, generation {report.generation}", columns, [counts], right=range(len(names))))
+    from hearsee.indexer.corpus.passed import said_of
+
     shards = f", {built:.1f} s of them to build and prove its shards" if built >= 0.1 else ""
     out.print(f"{report.seconds:.1f} s{shards}{held_up(report)}", style="dim")
     if report.reasons:
@@ -147,5 +149,7 @@ def show_totals(report: Report, library: str, built: float = 0.0) -> None:
         out.print(table("Quarantined: these could not be read", ("item", "reason"), shown))
         if report.quarantined > len(shown):
             out.print(f"and {report.quarantined - len(shown):,} more: hearsee list --quarantined", style="dim")
+    if others := said_of(report.passed):
+        out.print(f"{visible(others)}.")
     for note in report.notes:
         out.print(note)

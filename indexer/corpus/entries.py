@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from hearsee.core.modality import Modality
+from hearsee.indexer.corpus.passed import Passed
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -58,6 +59,7 @@ class Source:
     entries: Iterator[Entry | Rejected]
     count: int | None = None  # of entries, where it is known without a scan
     again: Callable[[], Iterator[Entry | Rejected]] | None = None  # lists them once more, where that reads no media
+    passed: Passed = field(default_factory=Passed)  # files of other kinds, known once all entries were listed
 
 
 def sound_text(text: str) -> str:

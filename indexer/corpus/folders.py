@@ -11,10 +11,11 @@ from hearsee.core.errors import BadMedia
 from hearsee.core.media.limits import Limits
 from hearsee.indexer.corpus.entries import Entry, Rejected, why
 from hearsee.indexer.corpus.files import kind_of_place, modality_by_bytes, modality_by_name, read_file
+from hearsee.indexer.corpus.passed import Passed
 
 
-def folder_entries(folder: Path, limits: Limits) -> Iterator[Entry | Rejected]:
-    """Every picture, sound and text below a folder; other files and hidden ones are passed over.
+def folder_entries(folder: Path, limits: Limits, passed: Passed | None = None) -> Iterator[Entry | Rejected]:
+    """Every picture, sound and text below a folder; other files, counted in `passed`, and hidden ones are passed over.
 
     A link to a file is followed only if it leads to a file inside the folder; links to folders never are, so that no
     loop and no way out exists.
@@ -35,12 +36,12 @@ def folder_entries(folder: Path, limits: Limits) -> Iterator[Entry | Rejected]:
             path = here / name
             if path.is_dir() and not path.is_symlink():
                 deeper.append(path)
-            elif (found := _entry(path, inside, limits)) is not None:
+            elif (found := _entry(path, inside, limits, passed)) is not None:
                 yield found
         pending += reversed(deeper)
 
 
-def _entry(path: Path, inside: str, limits: Limits) -> Entry | Rejected | None:
+def _entry(path: Path, inside: str, limits: Limits, passed: Passed | None) -> Entry | Rejected | None:
     modality = modality_by_name(path.name)
     uri = path.as_uri()
     try:
@@ -59,4 +60,8 @@ def _entry(path: Path, inside: str, limits: Limits) -> Entry | Rejected | None:
         return Rejected(uri, str(error))
     except OSError as error:
         return Rejected(uri, why(error), unseen=True) if modality else None
-    return Entry(uri, modality, partial(read_file, path, limits)) if modality else None
+    if modality is None:
+        if passed is not None:
+            passed.note(path.name)
+        return None
+    return Entry(uri, modality, partial(read_file, path, limits))

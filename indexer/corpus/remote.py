@@ -17,6 +17,7 @@ from hearsee.core.modality import Modality
 from hearsee.indexer.corpus.addresses import STORES, WEB, same_store, scheme_of, shown
 from hearsee.indexer.corpus.entries import Entry, Hold, Rejected, free, sound_text, why
 from hearsee.indexer.corpus.files import modality_by_name
+from hearsee.indexer.corpus.passed import Passed
 from hearsee.indexer.corpus.patience import tried
 from hearsee.indexer.corpus.stores import opened, read_listed, read_stored, said_by
 from hearsee.indexer.corpus.web import TYPED, Trust, blocks, checked, fetch, host_of
@@ -30,7 +31,7 @@ def read_web(url: str, limits: Limits, trust: Trust, hold: Hold = free) -> bytes
     return tried(lambda: fetch(url, limits, trust, hold), urlsplit(url).netloc)
 
 
-def remote_files(url: str, limits: Limits) -> list[Entry] | None:
+def remote_files(url: str, limits: Limits, passed: Passed | None = None) -> list[Entry] | None:
     """What lies below a folder elsewhere, in the order of names; none where the address is a file."""
     if scheme_of(url) in WEB:
         checked(url)  # web servers have no folders
@@ -47,7 +48,7 @@ def remote_files(url: str, limits: Limits) -> list[Entry] | None:
     except Exception as error:  # each file system has errors of its own
         raise BadInput(f"{shown(url)}: cannot be listed: {said_by(error)}") from None
     inside = f"::{shown(url).partition('::')[2]}" if "::" in url else ""  # of an archive, say
-    return list(_below(files, found, path, inside, limits))
+    return list(_below(files, found, path, inside, limits, passed))
 
 
 def remote_file(url: str, modality: Modality, limits: Limits) -> Entry:
@@ -138,7 +139,9 @@ def _entry(url: str, modality: Modality, far: Callable[..., bytes]) -> Entry:
     return Entry(shown(url), modality, far, far=far)
 
 
-def _below(files: Any, found: list[tuple[str, Any]], top: str, inside: str, limits: Limits) -> Iterator[Entry]:
+def _below(
+    files: Any, found: list[tuple[str, Any]], top: str, inside: str, limits: Limits, passed: Passed | None
+) -> Iterator[Entry]:
     for path, known in found:
         below = path[len(top) :] if path.startswith(top) else path
         if any(part.startswith(".") for part in below.split("/") if part):
@@ -147,3 +150,5 @@ def _below(files: Any, found: list[tuple[str, Any]], top: str, inside: str, limi
             size = known.get("size") if isinstance(known, dict) else None
             far = partial(read_stored, files, path, limits, size=size)
             yield _entry(files.unstrip_protocol(path) + inside, modality, far)
+        elif passed is not None:
+            passed.note(path)

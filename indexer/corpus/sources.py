@@ -17,6 +17,7 @@ from hearsee.indexer.corpus.addresses import is_remote, shown
 from hearsee.indexer.corpus.entries import Entry, Rejected, Source, why
 from hearsee.indexer.corpus.files import kind_of_place, modality_by_bytes, modality_by_name, read_file
 from hearsee.indexer.corpus.folders import folder_entries
+from hearsee.indexer.corpus.passed import Passed, said_of
 from hearsee.indexer.corpus.remote import downloaded, remote_file, remote_files
 from hearsee.indexer.corpus.tables import Columns, is_table, table_entries
 from hearsee.indexer.corpus.tars import read_member, tar_entries
@@ -36,19 +37,19 @@ def open_source(
     columns = Columns(path_column, text_column)
     if is_remote(source):
         return _elsewhere(source, columns, limits)
-    path = _path_of(source)
+    path, passed = _path_of(source), Passed()
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             table = path / TOYBOX_TABLE
             if not table.is_file():
-                entries = _not_empty(folder_entries(path, limits), source)
-                return Source(path.as_uri(), entries, again=lambda: folder_entries(path, limits))
+                entries = _not_empty(folder_entries(path, limits, passed), source, passed)
+                return Source(path.as_uri(), entries, again=lambda: folder_entries(path, limits), passed=passed)
             path = table
         elif kind := kind_of_place(mode):
             raise BadInput(f"{source}: {kind}: give a folder, a table, a tar or a media file")
-        entries = _not_empty(_file_entries(path, source, columns, limits), source)
-        return Source(path.as_uri(), entries, again=_again(path, columns, limits))
+        entries = _not_empty(_file_entries(path, source, columns, limits, passed), source, passed)
+        return Source(path.as_uri(), entries, again=_again(path, columns, limits), passed=passed)
     except FileNotFoundError:
         raise NotFound(f"{source}: there is no such file or folder") from None
     except OSError as error:
@@ -75,13 +76,13 @@ def read_item(uri: str, limits: Limits) -> bytes:
 
 
 def _elsewhere(url: str, columns: Columns, limits: Limits) -> Source:
-    said = shown(url)
+    said, passed = shown(url), Passed()
     try:
-        found = remote_files(url, limits)
+        found = remote_files(url, limits, passed)
     except BadMedia as error:
         raise BadInput(f"{said}: {error}") from None
     if found is not None:
-        return Source(said, _not_empty(iter(found), said), count=len(found))
+        return Source(said, _not_empty(iter(found), said, passed), count=len(found), passed=passed)
     first = url.partition("::")[0]  # of a chain, such as zip://names.csv::https://…
     name = Path(urlsplit(first).path or first)
     if is_table(name):
@@ -90,8 +91,8 @@ def _elsewhere(url: str, columns: Columns, limits: Limits) -> Source:
         return Source(said, _not_empty(entries, said), again=lambda: table_entries(copy, columns, limits, url))
     if name.suffix.lower() == ".tar":
         copy = downloaded(url)
-        entries = _checked(tar_entries(copy, limits), said, copy.as_uri())
-        return Source(said, _not_empty(_renamed(entries, copy.as_uri(), said), said))
+        entries = _checked(tar_entries(copy, limits, passed), said, copy.as_uri())
+        return Source(said, _not_empty(_renamed(entries, copy.as_uri(), said), said, passed), passed=passed)
     modality = modality_by_name(name.name)
     if modality is None:
         known = ".csv .tsv .jsonl .ndjson .parquet .tar, or a picture, sound or text"
@@ -118,12 +119,14 @@ def _path_of(source: str) -> Path:
     return Path(os.path.abspath(Path(source).expanduser()))  # noqa: PTH100  links in it stay as the user wrote them
 
 
-def _file_entries(path: Path, source: str, columns: Columns, limits: Limits) -> Iterator[Entry | Rejected]:
+def _file_entries(
+    path: Path, source: str, columns: Columns, limits: Limits, passed: Passed
+) -> Iterator[Entry | Rejected]:
     ending = path.suffix.lower()
     if is_table(path):
         return _checked(table_entries(path, columns, limits), source, path.as_uri())
     if ending == ".tar":
-        return _checked(tar_entries(path, limits), source, path.as_uri())
+        return _checked(tar_entries(path, limits, passed), source, path.as_uri())
     try:
         modality = modality_by_name(path.name) or modality_by_bytes(path, limits)
     except BadMedia as error:
@@ -151,10 +154,13 @@ def _checked(entries: Iterator[Entry | Rejected], source: str, uri: str) -> Iter
     return itertools.chain(first, entries)
 
 
-def _not_empty(entries: Iterator[Entry | Rejected], source: str) -> Iterator[Entry | Rejected]:
+def _not_empty(
+    entries: Iterator[Entry | Rejected], source: str, passed: Passed | None = None
+) -> Iterator[Entry | Rejected]:
     """An empty source is an error and not a wish to remove all that it ever held."""
     try:
         first = next(entries)
     except StopIteration:
-        raise NotFound(f"{source}: no pictures, sounds or texts in it; nothing was removed") from None
+        others = f"; {told}" if passed and (told := said_of(passed)) else ""
+        raise NotFound(f"{source}: no pictures, sounds or texts in it; nothing was removed{others}") from None
     return itertools.chain([first], entries)

@@ -18,6 +18,7 @@ from hearsee.core.media.magic import modality_of
 from hearsee.core.modality import Modality
 from hearsee.indexer.corpus.entries import Entry, Rejected, sound_text, why
 from hearsee.indexer.corpus.files import modality_by_name
+from hearsee.indexer.corpus.passed import Passed
 from hearsee.indexer.corpus.tables import text_column
 
 _WORDS = (".txt", ".md")
@@ -43,7 +44,7 @@ class _Sample:
     members: list[tuple[str, bytes]] = field(default_factory=list)
 
 
-def tar_entries(path: Path, limits: Limits) -> Iterator[Entry | Rejected]:
+def tar_entries(path: Path, limits: Limits, passed: Passed | None = None) -> Iterator[Entry | Rejected]:
     """Samples of a plain tar, in its order: pictures and sounds, with captions from .txt, fields from .json and .cls.
 
     Links, devices, sparse members and names that lead out of the tar are refused; any other name only ever becomes
@@ -61,7 +62,7 @@ def tar_entries(path: Path, limits: Limits) -> Iterator[Entry | Rejected]:
                     continue
                 key = _stem(member.name)
                 if sample is not None and sample.key != key:
-                    yield from _entries(path, sample)
+                    yield from _entries(path, sample, passed)
                     sample = None
                 sample = sample or _Sample(key)
                 if reason := _refusal(member, limits):
@@ -77,7 +78,7 @@ def tar_entries(path: Path, limits: Limits) -> Iterator[Entry | Rejected]:
         yield Rejected(path.as_uri(), reason, unseen=True, partial=True)
         return
     if sample is not None:
-        yield from _entries(path, sample)
+        yield from _entries(path, sample, passed)
     if not _ends_at(path, tar.offset):
         yield Rejected(path.as_uri(), f"the tar breaks off at byte {tar.offset:,}", unseen=True, partial=True)
 
@@ -140,7 +141,7 @@ def _refusal(member: tarfile.TarInfo, limits: Limits) -> str | None:
     return None
 
 
-def _entries(path: Path, sample: _Sample) -> Iterator[Entry | Rejected]:
+def _entries(path: Path, sample: _Sample, passed: Passed | None) -> Iterator[Entry | Rejected]:
     fields: dict[str, Any] = {}
     media: list[tuple[str, Modality, bytes]] = []
     texts: list[tuple[str, str | None, bytes]] = []  # name, text if it was decoded here, bytes
@@ -157,6 +158,8 @@ def _entries(path: Path, sample: _Sample) -> Iterator[Entry | Rejected]:
                 texts.append((name, None, raw))
             elif modality := modality_by_name(name) or modality_of(raw):
                 media.append((name, modality, raw))
+            elif passed is not None:
+                passed.note(name)
         except (ValueError, RecursionError) as error:
             yield Rejected(
                 member_uri(path, name), f"cannot be read: {str(error) or type(error).__name__}", partial=True

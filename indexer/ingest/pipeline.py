@@ -77,6 +77,8 @@ def ingest(
         decoders.close()
         encoding.close()
     committer.report.encoded = encoding.points
+    for source in opened:
+        committer.report.passed.update(source.passed)
     committer.report.seconds, committer.report.held = time.monotonic() - began, gauge.held()
     return committer.report
 

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from hearsee.indexer.corpus.passed import Passed
+
 MOST_REASONS = 100  # kept in the report; the library's quarantine holds all of them
 
 
@@ -23,6 +25,7 @@ class Report:
     seconds: float = 0.0
     reasons: list[tuple[str, str]] = field(default_factory=list)  # (URI, why), the first of them
     notes: list[str] = field(default_factory=list)  # what else a user should know
+    passed: Passed = field(default_factory=Passed)  # files of other kinds, by ending
     stages: Counter[str] = field(default_factory=Counter)  # for a progress bar: read, encoded, committed, done
     held: dict[str, float] = field(default_factory=dict)  # seconds that each stage held up the others
 
@@ -42,4 +45,4 @@ class Report:
         reasons = [{"uri": uri, "reason": reason} for uri, reason in self.reasons]
         rest = {"seconds": round(self.seconds, 3), "reasons": reasons, "more_reasons": self.more_reasons}
         held = {stage: round(seconds, 3) for stage, seconds in self.held.items()}
-        return {**counts, **rest, "held_seconds": held, "notes": list(self.notes)}
+        return {**counts, **rest, "held_seconds": held, "passed_over": dict(self.passed), "notes": list(self.notes)}

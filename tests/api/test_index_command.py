@@ -67,6 +67,18 @@ def test_the_table_says_why(own_world: World, capsys: pytest.CaptureFixture[str]
     assert own_world.file("audio", 1).name in said
 
 
+def test_what_was_passed_over_is_said_at_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = World(tmp_path / "mixed", tmp_path / "library")
+    world.folder.mkdir()
+    (world.folder / "words.txt").write_text("a bell")
+    (world.folder / "one.heic").write_bytes(b"\0nothing known")
+    (world.folder / "two.pdf").write_bytes(b"\0nothing known")
+    totals = answered(capsys, world, "index", world.folder, "--space", "hash")
+    assert totals["passed_over"] == {".heic": 1, ".pdf": 1}
+    again = spoken(capsys, world, "index", world.folder)
+    assert "2 files of other kinds passed over (.heic 1, .pdf 1)." in again
+
+
 def test_a_library_of_another_space_is_refused(own_world: World, capsys: pytest.CaptureFixture[str]) -> None:
     said = spoken(capsys, own_world, "index", own_world.folder, "--space", "smell", code=1)
     assert "smell" in said
