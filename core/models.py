@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from hearsee.core.errors import NotFound
 
@@ -14,6 +19,8 @@ logger = logging.getLogger(__name__)
 WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth")
 FETCHED = ("*.json", "*.txt", "*.model", "*.safetensors")  # from a hub: pickled weights only where there are no others
 SECONDS = 10  # to wait for a hub's first answer
+REACHED_SECONDS = 8.0  # for its name and a connection: the client itself would wait for minutes where nothing answers
+ADDRESS_SECONDS = 1.5  # for each of its addresses: those of IPv6 may lead nowhere
 
 
 def find_model(
@@ -68,6 +75,30 @@ def _snapshots(cached: Path) -> Iterator[Path]:
     yield from sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
+def _out_of_reach(url: str) -> str:
+    """Why nothing can be asked at that address, said within seconds; nothing where it can, or where a proxy asks."""
+    address = urlsplit(url)
+    host, port = address.hostname or "", address.port or (80 if address.scheme == "http" else 443)
+    if address.scheme in getproxies() or "all" in getproxies():
+        return ""
+    found: Queue[str] = Queue()
+
+    def knock() -> None:
+        try:
+            socket.create_connection((host, port), ADDRESS_SECONDS).close()
+        except OSError as error:
+            found.put(f"{host}: {error.strerror or error}")
+        else:
+            found.put("")
+
+    # In a thread of its own: a name may be looked for longer than any limit that a socket knows.
+    Thread(target=knock, name="knock", daemon=True).start()
+    try:
+        return found.get(timeout=REACHED_SECONDS)
+    except Empty:
+        return f"{host}: no answer within {REACHED_SECONDS:g} s"
+
+
 def _is_path(name: str) -> bool:
     return name.startswith(("/", "./", "../", "~", ".\\")) or Path(name).is_dir()
 
@@ -77,9 +108,11 @@ def _fetch(name: str, needs: Sequence[str], environ: Mapping[str, str]) -> tuple
     if environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
         return None, "HF_HUB_OFFLINE is set"
     try:
-        from huggingface_hub import snapshot_download
+        from huggingface_hub import constants, snapshot_download
     except ImportError:
         return None, 'huggingface_hub is not installed: pip install "hearsee[towers]"'
+    if why := _out_of_reach(constants.ENDPOINT):
+        return None, why
     logger.info("fetching %s from the hub", name)
     try:
         for patterns in (FETCHED, (*FETCHED, *WEIGHTS, *needs)):

@@ -80,10 +80,13 @@ def preset_space(name: str, environ: Mapping[str, str] | None = None) -> Space:
         raise NotFound(f"space {name!r} is brought by another package, which is not installed")
     if not preset.free:  # before they are looked for: whoever is to fetch them should know
         logger.warning("space %s uses weights that are not free for every use: %s", name, preset.licences)
-    towers = {
+    # open_clip takes seconds to import before it knows which weights it wants: what else is missing is told before.
+    quick_first = sorted(preset.towers.items(), key=lambda one: one[1][0] == "open_clip")
+    made = {
         modality: make_tower(tower, modality, placed_options(name, options))
-        for modality, (tower, options) in preset.towers.items()
+        for modality, (tower, options) in quick_first
     }
+    towers = {modality: made[modality] for modality in preset.towers}
     trained = find_heads(name, os.environ if environ is None else environ)
     heads = {modality: _head(preset, modality, tower, trained) for modality, tower in towers.items()}
     alone = sorted(towers.keys() - preset.aligned - trained.keys())

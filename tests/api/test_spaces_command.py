@@ -58,7 +58,7 @@ def test_what_is_not_free_says_so_though_its_weights_are_not_here(
     (tmp_path / "bell.txt").write_text("a bell")
     at = ("--library", str(tmp_path / "library"))
     assert run(["index", str(tmp_path / "bell.txt"), "--space", "small-clap", *at]) == 1
-    assert "no weights of 'timm/MobileCLIP2-S0-OpenCLIP'" in capsys.readouterr().err
+    assert "no weights of 'laion/clap-htsat-unfused'" in capsys.readouterr().err
     assert notice in caplog.text
 
 
