@@ -151,5 +151,5 @@ def show_totals(report: Report, library: str, built: float = 0.0) -> None:
             out.print(f"and {report.quarantined - len(shown):,} more: hearsee list --quarantined", style="dim")
     if others := said_of(report.passed):
         out.print(f"{visible(others)}.")
-    for note in report.notes:
-        out.print(note)
+    for note in (*report.notes, *report.losses):
+        out.print(visible(note))

@@ -123,6 +123,8 @@ class Committer:
             report.added += 1
         else:
             report.updated += 1
+            if (source := work.bares) is not None:
+                report.bared[source] += 1
 
 
 def _blame(works: Sequence[Work]) -> bool:

@@ -10,6 +10,8 @@ from hearsee.indexer.corpus.passed import Passed
 
 MOST_REASONS = 100  # kept in the report; the library's quarantine holds all of them
 
+MOST_LOSSES = 5  # sources named
+
 
 @dataclass
 class Report:
@@ -25,6 +27,7 @@ class Report:
     seconds: float = 0.0
     reasons: list[tuple[str, str]] = field(default_factory=list)  # (URI, why), the first of them
     notes: list[str] = field(default_factory=list)  # what else a user should know
+    bared: Counter[str] = field(default_factory=Counter)  # items that lost what these sources said of them
     passed: Passed = field(default_factory=Passed)  # files of other kinds, by ending
     stages: Counter[str] = field(default_factory=Counter)  # for a progress bar: read, encoded, committed, done
     held: dict[str, float] = field(default_factory=dict)  # seconds that each stage held up the others
@@ -33,6 +36,15 @@ class Report:
         self.quarantined += 1
         if len(self.reasons) < MOST_REASONS:
             self.reasons.append((uri, reason))
+
+    @property
+    def losses(self) -> list[str]:
+        """One sentence for each source whose words were lost, those of most items first."""
+        return [
+            f"{items:,} {'items' if items > 1 else 'item'} lost the captions, groups and metadata of {source}, for "
+            f"they were listed without: index {source} again to have them back"
+            for source, items in self.bared.most_common(MOST_LOSSES)
+        ]
 
     @property
     def more_reasons(self) -> int:
@@ -45,4 +57,10 @@ class Report:
         reasons = [{"uri": uri, "reason": reason} for uri, reason in self.reasons]
         rest = {"seconds": round(self.seconds, 3), "reasons": reasons, "more_reasons": self.more_reasons}
         held = {stage: round(seconds, 3) for stage, seconds in self.held.items()}
-        return {**counts, **rest, "held_seconds": held, "passed_over": dict(self.passed), "notes": list(self.notes)}
+        return {
+            **counts,
+            **rest,
+            "held_seconds": held,
+            "passed_over": dict(self.passed),
+            "notes": [*self.notes, *self.losses],
+        }

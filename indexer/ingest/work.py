@@ -13,7 +13,7 @@ from hearsee.core.media.kinds import Piece, Span
 from hearsee.core.modality import Modality
 from hearsee.core.vectors import Vectors
 from hearsee.indexer.batch import Beside
-from hearsee.indexer.catalog import Known
+from hearsee.indexer.catalog import Known, fields_hash
 from hearsee.indexer.corpus import Entry, Rejected
 from hearsee.indexer.ingest.rest import Rest
 
@@ -35,6 +35,9 @@ class End:
     """A source was listed to its end."""
 
     source: str
+
+
+_BARE = fields_hash(None, None, None, {})
 
 
 class Kind(Enum):
@@ -75,6 +78,19 @@ class Work:
     @property
     def content_key(self) -> tuple[Modality, str]:
         return self.entry.modality, self.read.content
+
+    @property
+    def bares(self) -> str | None:
+        """The other source whose captions, groups or metadata go, because this one lists the item without any."""
+        known, found = self.known, self.read.found
+        if known is None or known.source == self.read.source or self.error is not None or isinstance(found, Rejected):
+            return None
+        if found.caption or found.group or found.metadata or self.kind not in (Kind.FIELDS, Kind.PUT):
+            return None
+        # Nobody knows any more whether there was more than the old words of a text whose bytes have changed.
+        if self.kind is Kind.PUT and (found.modality is Modality.TEXT or known.fields_hash == _BARE):
+            return None
+        return known.source
 
     @property
     def goes_on(self) -> bool:

@@ -72,6 +72,23 @@ def test_changed_fields_need_no_encoding(shop: Shop) -> None:
     assert shop.encoded() == encoded
 
 
+def test_what_another_source_said_of_an_item_is_not_lost_unsaid(shop: Shop) -> None:
+    uri, other = shop.put("a.png", png(1)), shop.put("b.png", png(2))
+    table = shop.table({"path": "a.png", "colour": "red"}, {"path": "b.png"})
+    assert shop.run(table).losses == []
+    lost = shop.run(shop.folder)
+    assert shop.items()[uri].metadata == shop.items()[other].metadata == {}
+    (said,) = lost.losses
+    assert said.startswith("1 item lost the captions, groups and metadata of file:")
+    assert said in lost.as_json()["notes"]
+    assert shop.run(table).losses == []  # which gives it back
+    assert shop.items()[uri].metadata == {"colour": "red"}
+    shop.put("a.png", png(3))
+    shop.put("b.png", png(4))
+    assert len(shop.run(shop.folder).losses) == 1
+    assert shop.run(shop.folder).losses == []
+
+
 def test_what_a_source_lists_no_more_is_removed_and_only_that(shop: Shop) -> None:
     gone = shop.put("gone.png", png(1))
     shop.put("kept.png", png(2))
