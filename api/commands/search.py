@@ -128,10 +128,13 @@ def search(
             rerank_first=rerank_first,
             fusion=fusion,
         )
-    show_answer(answer, as_json=as_json)
+    # A process that asks once loads the towers of what it encodes; items have their vectors already.
+    loaded = bool(words or image or audio or edit or without)
+    show_answer(answer, as_json=as_json, loaded=loaded)
 
 
-def show_answer(answer: Answer, *, as_json: bool = False) -> None:
+def show_answer(answer: Answer, *, as_json: bool = False, loaded: bool = False) -> None:
+    """loaded: the time to encode is mostly that of loading what encodes."""
     if as_json:
         from hearsee.api.answers import answer_row
 
@@ -152,8 +155,8 @@ def show_answer(answer: Answer, *, as_json: bool = False) -> None:
     for hit in answer.hits:
         if hit.explanation is not None:
             out.print(_reasons(hit, hit.explanation))
-    encoding = answer.timings["encode_ms"]  # the first time with loading what encodes
-    times = f"{encoding:,.0f} ms to encode, {answer.timings['total_ms'] - encoding:,.0f} ms to search"
+    encoding, doing = answer.timings["encode_ms"], "load and encode" if loaded else "encode"
+    times = f"{encoding:,.0f} ms to {doing}, {answer.timings['total_ms'] - encoding:,.0f} ms to search"
     out.print(f"{answer.plan.words}; {answer.calibration.words}; {times}", style="dim")
 
 

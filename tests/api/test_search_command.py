@@ -83,6 +83,14 @@ def test_a_picture_that_is_to_be_different_is_no_answer_wherever_its_bytes_come_
     assert picture.as_uri() in every  # asked with alone it finds itself
 
 
+def test_the_time_to_load_is_called_so(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    at = ("--library", str(world.library))
+    assert run(["search", "a bell", *at]) == 0
+    assert " ms to load and encode, " in capsys.readouterr().out
+    assert run(["search", "--like", world.file("image").as_uri(), *at]) == 0
+    assert " ms to encode, " in capsys.readouterr().out
+
+
 def test_a_filter_answers_exactly(world: World, say: Said) -> None:
     colour = world.row("image")["colour"]
     found = say("search", "anything", "--want", "image", "--where", json.dumps({"colour": colour}), "-k", 100)["hits"]
