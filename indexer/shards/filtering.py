@@ -18,7 +18,7 @@ GATHERED = 1 << 22  # numbers gathered at once: 16 MiB of float32
 SPARE = 4  # rows asked for each row wanted: a filter may have emptied the places that were searched
 ALIKE = 0.8  # a filter is taken for one at random where it allows at least this much of its share around a query
 WIDER, FALL = 1.4, 0.2  # of rows allowed at random, the share s, WIDER · s^-FALL times the breadth finds as much
-SHARED = 0.35  # of what a row costs one query, what it costs each further one: several need it as float32, for a product
+SHARED = 0.35  # of what a row costs one query, what it costs each further one: for a product it is made float32
 TRIED, TURNS = 1_000, 5  # rows gathered, and turns, to measure what is quicker
 LEAST, MOST = 0.002, 0.1  # of all rows: between these a measurement may choose
 
